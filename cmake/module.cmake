@@ -1,0 +1,39 @@
+# A room of the house: src/<name> becomes the static library tanhui_<name>. ARROWS are the rooms it may include from; the test
+# `arrows` holds the #include lines against them. LIBS are libraries from outside. Every *_test.cc beside the code becomes one
+# test program <name>_test; every *_fuzz.cc is left to the fuzz preset.
+
+add_library(tanhui_flags INTERFACE)
+target_compile_options(tanhui_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror
+                                              $<$<CONFIG:Release>:-O3 -fno-plt>)
+target_include_directories(tanhui_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
+if(TANHUI_ASAN)
+  target_compile_options(tanhui_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(tanhui_flags INTERFACE -fsanitize=address,undefined)
+endif()
+if(TANHUI_TSAN)
+  target_compile_options(tanhui_flags INTERFACE -fsanitize=thread)
+  target_link_options(tanhui_flags INTERFACE -fsanitize=thread)
+endif()
+
+function(tanhui_module name)
+  cmake_parse_arguments(M "" "" "ARROWS;LIBS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *.cc *.h)
+  list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.cc$")
+  add_library(tanhui_${name} STATIC ${sources})
+  set_target_properties(tanhui_${name} PROPERTIES LINKER_LANGUAGE CXX)
+  target_link_libraries(tanhui_${name} PUBLIC tanhui_flags fmt::fmt ${M_LIBS})
+  foreach(arrow ${M_ARROWS})
+    target_link_libraries(tanhui_${name} PUBLIC tanhui_${arrow})
+  endforeach()
+  target_precompile_headers(tanhui_${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled.h)
+
+  file(GLOB tests CONFIGURE_DEPENDS *_test.cc)
+  if(tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE tanhui_${name} GTest::gtest_main rapidcheck)
+    target_compile_definitions(${name}_test PRIVATE TANHUI_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    target_precompile_headers(${name}_test PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled.h)
+    add_test(NAME ${name} COMMAND ${name}_test)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 900)
+  endif()
+endfunction()

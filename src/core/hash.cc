@@ -1,0 +1,67 @@
+#include "core/hash.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <xxhash.h>
+
+#include "core/invariant.h"
+
+namespace tanhui::core {
+
+struct Sha256::State {
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  State() = default;
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() { EVP_MD_CTX_free(context); }
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) {
+  invariant(state_->context != nullptr && EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1, "SHA-256 can be started");
+}
+Sha256::~Sha256() = default;
+Sha256::Sha256(Sha256&&) noexcept = default;
+Sha256& Sha256::operator=(Sha256&&) noexcept = default;
+
+void Sha256::update(std::string_view bytes) {
+  invariant(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1, "SHA-256 takes bytes");
+}
+
+Digest Sha256::finish() {
+  Digest digest{};
+  invariant(EVP_DigestFinal_ex(state_->context, digest.data(), nullptr) == 1, "SHA-256 is finished once");
+  return digest;
+}
+
+Digest sha256(std::string_view bytes) {
+  Sha256 hash;
+  hash.update(bytes);
+  return hash.finish();
+}
+
+std::string to_hex(std::span<const std::uint8_t> bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  text.reserve(2 * bytes.size());
+  for (const std::uint8_t byte : bytes) text.append({digits[byte >> 4], digits[byte & 15]});
+  return text;
+}
+
+std::string to_hex(const PersonKey& key) { return fmt::format("{:016x}{:016x}", key.high, key.low); }
+
+KeySecret::KeySecret(std::span<const std::uint8_t, kBytes> bytes) { std::copy(bytes.begin(), bytes.end(), bytes_.begin()); }
+
+PersonKey KeySecret::person(std::string_view id) const {
+  const XXH128_hash_t hash = XXH3_128bits_withSecret(id.data(), id.size(), bytes_.data(), kBytes);
+  return {hash.high64, hash.low64};
+}
+
+std::uint64_t KeySecret::event(std::uint64_t source_seed, std::string_view id) const {
+  const std::uint64_t hash = XXH3_64bits_withSecret(id.data(), id.size(), bytes_.data(), kBytes);
+  // One multiply separates equal ids of different sources; XXH3's own seed cannot be combined with a secret.
+  const std::uint64_t mixed = (hash ^ (source_seed * 0x9E3779B97F4A7C15ULL)) * 0xD6E8FEB86659FD93ULL;
+  const std::uint64_t key = mixed ^ (mixed >> 32);
+  return key == 0 ? 1 : key;
+}
+
+}  // namespace tanhui::core
