@@ -66,6 +66,7 @@ enum class Reason : std::uint8_t {
   reversed,             // unwound by a later reversal
   // held for review
   event_reused,         // the event id is already used for another person
+  too_many_records,     // one person has more records than a run takes (a default id such as "0"?)
   awaiting_entry,       // exit tap whose entry has not been seen
   awaiting_exit,
   unknown_reversal,     // a reversal of a record that is not here
@@ -76,8 +77,11 @@ enum class Reason : std::uint8_t {
 constexpr std::size_t kReasons = std::size_t(Reason::count_);
 std::string_view name(Reason reason);                       // "same-event"
 std::string_view explanation(Reason reason, bool chinese);  // one sentence for people
+Outcome refusal_outcome(Reason reason);                     // of a record that was not quantified: rejected, held or no_consent
 
 constexpr std::size_t kExtraQuantities = 3;  // beyond the main one
+
+constexpr std::int64_t kMissing = INT64_MIN;
 
 /// Records as columns, filled by a parser, emptied by the run. A record whose `reason` is not none was refused by the parser:
 /// its other columns may hold anything. Units: catalogue base units of its activity (m, Wh, g, ...).
@@ -85,7 +89,7 @@ struct RecordBatch {
   std::vector<core::PersonKey> person;
   std::vector<std::uint64_t> event;    // key of the event id within its source, never 0
   std::vector<std::uint64_t> object;   // key of the object, 0 when none; column is empty when the profile maps none
-  std::vector<core::Millis> start_ms, end_ms;
+  std::vector<core::Millis> start_ms, end_ms;  // end is kMissing where the source tells none
   std::vector<std::uint16_t> activity, source, region;  // indexes into the run's Names
   std::vector<Evidence> evidence;
   std::vector<std::int64_t> quantity;
@@ -96,6 +100,5 @@ struct RecordBatch {
   std::size_t size() const { return reason.size(); }
   void clear();
 };
-constexpr std::int64_t kMissing = INT64_MIN;
 
 }  // namespace tanhui::activity

@@ -56,11 +56,10 @@ PersonKey KeySecret::person(std::string_view id) const {
   return {hash.high64, hash.low64};
 }
 
-std::uint64_t KeySecret::event(std::uint64_t source_seed, std::string_view id) const {
-  const std::uint64_t hash = XXH3_64bits_withSecret(id.data(), id.size(), bytes_.data(), kBytes);
-  // One multiply separates equal ids of different sources; XXH3's own seed cannot be combined with a secret.
-  const std::uint64_t mixed = (hash ^ (source_seed * 0x9E3779B97F4A7C15ULL)) * 0xD6E8FEB86659FD93ULL;
-  const std::uint64_t key = mixed ^ (mixed >> 32);
+std::uint64_t name_seed(std::string_view name) { return XXH3_64bits(name.data(), name.size()); }
+
+std::uint64_t event_key(std::uint64_t source_seed, std::string_view id) {
+  const std::uint64_t key = XXH3_64bits_withSeed(id.data(), id.size(), source_seed);
   return key == 0 ? 1 : key;
 }
 

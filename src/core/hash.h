@@ -37,6 +37,11 @@ struct PersonKey {
 };
 std::string to_hex(const PersonKey& key);  // 32 digits
 
+/// Key of a partner's event within its source, or of an object (a meter, a serial number, a document); never 0, which means "none".
+/// The same on every machine, because it settles ties between colliding reports. `source_seed` is name_seed() of the source's id.
+std::uint64_t event_key(std::uint64_t source_seed, std::string_view id);
+std::uint64_t name_seed(std::string_view name);
+
 /// Secret of one instance: 192 random bytes, made when the instance is made. Not a signature key; it only keeps
 /// whoever steals a journal from enumerating guessable ids without also stealing the secret. Decision 0004.
 class KeySecret {
@@ -44,8 +49,6 @@ class KeySecret {
   static constexpr std::size_t kBytes = 192;
   explicit KeySecret(std::span<const std::uint8_t, kBytes> bytes);
   PersonKey person(std::string_view id) const;
-  /// Key of a partner's event (or of an object: a meter, a serial number, a document); never 0, which means "none".
-  std::uint64_t event(std::uint64_t source_seed, std::string_view id) const;
 
  private:
   std::array<std::uint8_t, kBytes> bytes_;
