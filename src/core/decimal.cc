@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "core/invariant.h"
+
 namespace tanhui::core {
 namespace {
 
@@ -78,9 +80,8 @@ std::optional<std::int64_t> scale_to_whole(const Decimal& value, Factor factor) 
   } else if (value.scale >= 0) {
     denominator *= kPowersOfTen[std::size_t(value.scale)];
   } else {
-    for (int i = value.scale; i < 0 && numerator != 0; ++i) {
-      if (numerator > INT64_MAX || numerator < INT64_MIN) return std::nullopt;
-      numerator *= 10;
+    for (int i = value.scale; i < 0 && numerator != 0; ++i) {  // 128 bits hold more than int64 * denominator
+      if (__builtin_mul_overflow(numerator, Int128{10}, &numerator)) return std::nullopt;
     }
   }
   const Int128 whole = numerator / denominator;
@@ -90,9 +91,11 @@ std::optional<std::int64_t> scale_to_whole(const Decimal& value, Factor factor) 
 
 std::string to_decimal_text(std::int64_t count, int digits_after_point) {
   if (digits_after_point <= 0) return std::to_string(count);
+  invariant(digits_after_point <= kDigitsMax, "a decimal text has at most 18 digits after its point");
   const Uint128 magnitude = count < 0 ? Uint128(-Int128(count)) : Uint128(count);
   const auto power = std::uint64_t(kPowersOfTen[std::size_t(digits_after_point)]);
-  return fmt::format("{}{}.{:0{}}", count < 0 ? "-" : "", std::uint64_t(magnitude / power), std::uint64_t(magnitude % power), digits_after_point);
+  return fmt::format("{}{}.{:0{}}", count < 0 ? "-" : "", std::uint64_t(magnitude / power), std::uint64_t(magnitude % power),
+                     digits_after_point);
 }
 
 }  // namespace tanhui::core

@@ -27,7 +27,7 @@ struct Factor {
 };
 std::optional<std::int64_t> scale_to_whole(const Decimal& value, Factor factor);
 
-/// 1234567 at 3 digits is "1234.567"; zeros at the end stay, so columns line up.
+/// 1234567 at 3 digits is "1234.567"; zeros at the end stay, so columns line up. At most 18 digits.
 std::string to_decimal_text(std::int64_t count, int digits_after_point);
 
 }  // namespace tanhui::core

@@ -4,12 +4,16 @@
 #include <openssl/evp.h>
 #include <xxhash.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "core/invariant.h"
 
 namespace tanhui::core {
 
 struct Sha256::State {
   EVP_MD_CTX* context = EVP_MD_CTX_new();
+  bool finished = false;  // OpenSSL would hand out another digest without complaint
   State() = default;
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -24,12 +28,14 @@ Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 
 void Sha256::update(std::string_view bytes) {
+  invariant(!state_->finished, "SHA-256 takes bytes before it is finished");
   invariant(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1, "SHA-256 takes bytes");
 }
 
 Digest Sha256::finish() {
   Digest digest{};
-  invariant(EVP_DigestFinal_ex(state_->context, digest.data(), nullptr) == 1, "SHA-256 is finished once");
+  invariant(!std::exchange(state_->finished, true), "SHA-256 is finished once");
+  invariant(EVP_DigestFinal_ex(state_->context, digest.data(), nullptr) == 1, "SHA-256 gives a digest");
   return digest;
 }
 

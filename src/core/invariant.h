@@ -13,9 +13,12 @@ struct InvariantBroken : std::logic_error {
 
 /// `what` says the law that was broken, for example "counts in equal counts out".
 inline void invariant(bool holds, std::string_view what, std::source_location where = std::source_location::current()) {
-  if (holds) [[likely]] return;
-  throw InvariantBroken(std::string("invariant broken: ").append(what).append(" (").append(where.file_name()).append(":")
-                            .append(std::to_string(where.line())).append(")"));
+  if (holds) [[likely]] {
+    return;
+  }
+  std::string message = "invariant broken: ";
+  message.append(what).append(" (").append(where.file_name()).append(":").append(std::to_string(where.line())).append(")");
+  throw InvariantBroken(message);
 }
 
 }  // namespace tanhui::core

@@ -22,12 +22,18 @@ constexpr std::int64_t multiply_or_throw(std::int64_t a, std::int64_t b) {
   return product;
 }
 
+constexpr std::int64_t subtract_or_throw(std::int64_t a, std::int64_t b) {
+  std::int64_t difference = 0;
+  if (__builtin_sub_overflow(a, b, &difference)) throw Overflow("a difference leaves the range of 64-bit integers");
+  return difference;
+}
+
 template <class Unit>
 struct Quantity {
   std::int64_t count = 0;
   friend constexpr auto operator<=>(Quantity, Quantity) = default;
   friend constexpr Quantity operator+(Quantity a, Quantity b) { return {add_or_throw(a.count, b.count)}; }
-  friend constexpr Quantity operator-(Quantity a, Quantity b) { return {add_or_throw(a.count, multiply_or_throw(b.count, -1))}; }
+  friend constexpr Quantity operator-(Quantity a, Quantity b) { return {subtract_or_throw(a.count, b.count)}; }
   constexpr Quantity& operator+=(Quantity other) { return *this = *this + other; }
 };
 

@@ -32,7 +32,7 @@ class [[nodiscard]] Result {
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
   explicit operator bool() const { return state_.index() == 0; }
   const T& operator*() const& { return value(); }
-  T&& operator*() && { return std::move(const_cast<T&>(value())); }
+  T operator*() && { return std::move(const_cast<T&>(value())); }  // by value: `for (auto& row : *read_rows())` must not dangle
   const T* operator->() const { return &value(); }
   const Error& error() const {
     if (state_.index() != 1) throw WrongSide("error() of a Result that holds a value");

@@ -4,6 +4,7 @@
 #include <date/tz.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace tanhui::core {
@@ -13,7 +14,8 @@ using SysMillis = date::sys_time<std::chrono::milliseconds>;
 SysMillis sys(Millis instant) { return SysMillis{std::chrono::milliseconds{instant}}; }
 const date::time_zone& as_zone(const void* zone) { return *static_cast<const date::time_zone*>(zone); }
 Day floor_day(Millis millis) {
-  return {std::int32_t(millis >= 0 ? millis / kMillisPerDay : -((-millis + kMillisPerDay - 1) / kMillisPerDay))};
+  const std::int64_t days = millis / kMillisPerDay - (millis % kMillisPerDay < 0);
+  return {std::int32_t(std::clamp<std::int64_t>(days, INT32_MIN, INT32_MAX))};  // a wild clock stays wild, never wraps into our century
 }
 
 }  // namespace
@@ -54,8 +56,11 @@ Result<Zone> Zone::find(std::string_view name) {
     zone.name_ = name;
     return zone;
   } catch (const std::runtime_error&) {
-    return Error{ErrorCode::not_found, "time.unknown-zone", fmt::format("time zone '{}' is not known", name),
-                 "use a name of the IANA database, for example Asia/Shanghai", {{"zone", std::string(name)}}};
+    return Error{ErrorCode::not_found,
+                 "time.unknown-zone",
+                 fmt::format("time zone '{}' is not known", name),
+                 "use a name of the IANA database, for example Asia/Shanghai",
+                 {{"zone", std::string(name)}}};
   }
 }
 

@@ -1,7 +1,7 @@
 // core/time.h: instants are UTC milliseconds; a programme's time zone decides the day.
 #pragma once
+#include <compare>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,7 +10,7 @@
 
 namespace tanhui::core {
 
-using Millis = std::int64_t;                      // UTC milliseconds since 1970-01-01
+using Millis = std::int64_t;  // UTC milliseconds since 1970-01-01
 constexpr Millis kMillisPerDay = 86'400'000;
 
 /// A calendar day as a number of days since 1970-01-01, in whatever zone it was read.
@@ -19,9 +19,9 @@ struct Day {
   friend constexpr auto operator<=>(Day, Day) = default;
 };
 Day day_of(int year, unsigned month, unsigned day);
-std::string to_text(Day day);                            // 2024-09-02
-std::optional<Day> parse_day(std::string_view text);     // 2024-09-02, checked against the calendar
-std::string to_text_utc(Millis instant);                 // 2024-09-02T08:15:00.000Z
+std::string to_text(Day day);                         // 2024-09-02
+std::optional<Day> parse_day(std::string_view text);  // 2024-09-02, checked against the calendar
+std::string to_text_utc(Millis instant);              // 2024-09-02T08:15:00.000Z
 
 /// A time zone of the IANA database. Conversions remember the last offset's range, so a column of near times costs a comparison each;
 /// therefore one Zone object belongs to one thread (copying is cheap).
@@ -30,13 +30,15 @@ class Zone {
   static Result<Zone> find(std::string_view name);  // not_found names the zone
   const std::string& name() const { return name_; }
   Day local_day(Millis instant) const;
-  Millis local_millis(Millis instant) const;               // wall clock as if it were UTC
-  Millis start_of(Day day) const;                          // first instant of the local day
+  Millis local_millis(Millis instant) const;  // wall clock as if it were UTC
+  Millis start_of(Day day) const;             // first instant of the local day
   /// Wall-clock time to instant. A time that a clock change skips is moved forward; one that occurs twice is the earlier.
   Millis to_instant(Millis wall_clock) const;
 
  private:
-  struct Range { Millis begin = 1, end = 0, offset = 0; };
+  struct Range {
+    Millis begin = 1, end = 0, offset = 0;
+  };
   Range range_at(Millis instant) const;
   std::string name_;
   const void* zone_ = nullptr;
