@@ -1,0 +1,97 @@
+#include "journal/schema.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+namespace tanhui::journal {
+namespace {
+
+using parquet::Encoding;
+using parquet::LogicalType;
+using parquet::Repetition;
+using parquet::Type;
+using parquet::schema::PrimitiveNode;
+
+parquet::schema::NodePtr node(Column column, Repetition::type repetition, Type::type type, std::shared_ptr<const LogicalType> logical, int length = -1) {
+  return PrimitiveNode::Make(std::string(name(column)), repetition, std::move(logical), type, length);
+}
+parquet::schema::NodePtr word(Column column, Repetition::type repetition = Repetition::REQUIRED) {
+  return node(column, repetition, Type::BYTE_ARRAY, LogicalType::String());
+}
+parquet::schema::NodePtr number(Column column, Repetition::type repetition = Repetition::REQUIRED) {
+  return node(column, repetition, Type::INT64, LogicalType::None());
+}
+parquet::schema::NodePtr key(Column column, Repetition::type repetition = Repetition::REQUIRED) {
+  return node(column, repetition, Type::INT64, LogicalType::Int(64, false));
+}
+
+}  // namespace
+
+std::shared_ptr<parquet::schema::GroupNode> segment_schema() {
+  constexpr auto required = Repetition::REQUIRED, optional = Repetition::OPTIONAL;
+  const parquet::schema::NodeVector columns{
+      node(Column::person, required, Type::FIXED_LEN_BYTE_ARRAY, LogicalType::None(), kPersonBytes),
+      node(Column::start, required, Type::INT64, LogicalType::Timestamp(true, LogicalType::TimeUnit::MILLIS)),
+      number(Column::duration_ms, optional),
+      word(Column::activity),
+      word(Column::source),
+      word(Column::region),
+      word(Column::methodology, optional),
+      key(Column::event),
+      key(Column::object, optional),
+      word(Column::evidence),
+      number(Column::quantity, optional),
+      number(Column::quantity_2, optional),
+      number(Column::quantity_3, optional),
+      number(Column::quantity_4, optional),
+      word(Column::outcome),
+      word(Column::reason),
+      number(Column::milligrams),
+      number(Column::points),
+      key(Column::winner, optional),
+      word(Column::winner_source, optional),
+      node(Column::revision, required, Type::INT32, LogicalType::Int(16, false)),
+      node(Column::line, optional, Type::INT32, LogicalType::Int(32, false)),
+  };
+  return std::static_pointer_cast<parquet::schema::GroupNode>(parquet::schema::GroupNode::Make("record", required, columns));
+}
+
+std::shared_ptr<parquet::WriterProperties> segment_properties() {
+  parquet::WriterProperties::Builder builder;
+  builder.created_by("tanhui")
+      ->version(parquet::ParquetVersion::PARQUET_2_6)
+      ->compression(parquet::Compression::UNCOMPRESSED)  // sorted and delta-packed, zstd saves one or two per cent more
+      ->max_row_group_length(std::int64_t{1} << 40)      // the writer decides
+      ->max_rows_per_page(std::int64_t{1} << 40)
+      ->data_pagesize(1024 * 1024)
+      ->dictionary_pagesize_limit(64 * 1024 * 1024)      // words never fall back to plain text
+      ->write_batch_size(64 * 1024)
+      ->disable_dictionary()
+      ->disable_statistics()
+      ->disable_write_page_index()
+      ->set_size_statistics_level(parquet::SizeStatisticsLevel::None);
+  for (const Column column : {Column::person, Column::start}) builder.enable_statistics(std::string(name(column)));
+  for (const Column column : {Column::activity, Column::source, Column::region, Column::methodology, Column::evidence, Column::outcome,
+                              Column::reason, Column::winner_source})
+    builder.enable_dictionary(std::string(name(column)));
+  for (const Column column : {Column::event, Column::object, Column::winner}) builder.encoding(std::string(name(column)), Encoding::PLAIN);
+  for (const Column column : {Column::start, Column::duration_ms, Column::quantity, Column::quantity_2, Column::quantity_3, Column::quantity_4,
+                              Column::milligrams, Column::points, Column::revision, Column::line})
+    builder.encoding(std::string(name(column)), Encoding::DELTA_BINARY_PACKED);
+  builder.encoding(std::string(name(Column::person)), Encoding::DELTA_BYTE_ARRAY);
+  return builder.build();
+}
+
+void sync_folder(const std::filesystem::path& folder) {
+  const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), "cannot open the folder '" + folder.string() + "'");
+  const int failed = ::fsync(fd);
+  const int error = errno;
+  ::close(fd);
+  if (failed != 0) throw std::system_error(error, std::generic_category(), "cannot sync the folder '" + folder.string() + "'");
+}
+
+}  // namespace tanhui::journal
