@@ -16,8 +16,8 @@ constexpr std::size_t kRegionBytes = std::size_t{8} << 20;  // blocks are cut fr
 
 }  // namespace
 
-Shuffle::Shuffle(Layout layout, std::size_t memory_bytes, std::filesystem::path spill_folder)
-    : layout_(layout), blocks_max_(memory_bytes / kBlockBytes), spill_folder_(std::move(spill_folder)), partitions_(kPartitions) {}
+Shuffle::Shuffle(std::size_t words_per_row, std::size_t memory_bytes, std::filesystem::path spill_folder)
+    : words_per_row_(words_per_row), blocks_max_(memory_bytes / kBlockBytes), spill_folder_(std::move(spill_folder)), partitions_(kPartitions) {}
 
 Shuffle::~Shuffle() {
   for (void* region : regions_) munmap(region, kRegionBytes);
@@ -67,7 +67,7 @@ std::uint64_t* Shuffle::put_block(std::size_t partition, std::uint64_t* block, s
   return want_another ? take_block() : nullptr;
 }
 
-Shuffle::Writer::Writer(Shuffle& shuffle) : shuffle_(shuffle), words_per_row_(shuffle.layout_.words()), open_(kPartitions) {}
+Shuffle::Writer::Writer(Shuffle& shuffle) : shuffle_(shuffle), words_per_row_(shuffle.words_per_row_), open_(kPartitions) {}
 
 void Shuffle::Writer::next_block(std::size_t partition) {
   Open& open = open_[partition];
@@ -83,7 +83,7 @@ void Shuffle::Writer::flush() {
   }
 }
 
-std::size_t Shuffle::rows(std::size_t partition) const { return partitions_[partition].words / layout_.words(); }
+std::size_t Shuffle::rows(std::size_t partition) const { return partitions_[partition].words / words_per_row_; }
 
 std::uint64_t Shuffle::rows() const {
   std::uint64_t sum = 0;

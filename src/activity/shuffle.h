@@ -1,5 +1,5 @@
-// activity/shuffle.h: rows in, in any order from several threads; rows out by partition of the person key. Rows beyond the memory
-// budget wait in an unnamed temporary file, so a run's memory does not grow with its input.
+// activity/shuffle.h: rows of whole words in, in any order from several threads; rows out by partition, the top byte of their first word.
+// Rows beyond the memory budget wait in an unnamed temporary file, so a run's memory does not grow with its input.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -8,23 +8,21 @@
 #include <mutex>
 #include <vector>
 
-#include "activity/row.h"
-
 namespace tanhui::activity {
 
 class Shuffle {
  public:
-  static constexpr std::size_t kPartitions = 256;  // by the top byte of the person key, so partitions are in person order
+  static constexpr std::size_t kPartitions = 256;  // in the order of the first word: a person or an event key
   static constexpr std::size_t kBlockBytes = std::size_t{64} << 10;
 
   /// `memory_bytes` bounds the blocks kept in memory; `spill_folder` takes the rest.
-  Shuffle(Layout layout, std::size_t memory_bytes, std::filesystem::path spill_folder);
+  Shuffle(std::size_t words_per_row, std::size_t memory_bytes, std::filesystem::path spill_folder);
   ~Shuffle();
   Shuffle(const Shuffle&) = delete;
   Shuffle& operator=(const Shuffle&) = delete;
 
-  const Layout& layout() const { return layout_; }
-  static std::size_t partition_of(const core::PersonKey& person) { return person.high >> 56; }
+  std::size_t words_per_row() const { return words_per_row_; }
+  static std::size_t partition_of(std::uint64_t first_word) { return first_word >> 56; }
 
   /// One per thread; rows are visible after flush().
   class Writer {
@@ -33,10 +31,10 @@ class Shuffle {
     ~Writer() { flush(); }
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
-    /// Room for one row of the layout in the partition of `person`; the caller fills all its words at once.
-    std::uint64_t* add(const core::PersonKey& person) {
-      Open& open = open_[partition_of(person)];
-      if (open.words + words_per_row_ > kBlockBytes / 8) next_block(partition_of(person));
+    /// Room for one row that will begin with `first_word`; the caller fills all its words before the next call.
+    std::uint64_t* add(std::uint64_t first_word) {
+      Open& open = open_[partition_of(first_word)];
+      if (open.words + words_per_row_ > kBlockBytes / 8) next_block(partition_of(first_word));
       std::uint64_t* row = open.block + open.words;
       open.words += words_per_row_;
       return row;
@@ -60,7 +58,7 @@ class Shuffle {
   template <class Use>
   void each_block(std::size_t partition, Use&& use) const {
     std::vector<std::uint64_t> scratch;
-    for (const Block& block : partitions_[partition].blocks) use(load(block, scratch), block.words / layout_.words());
+    for (const Block& block : partitions_[partition].blocks) use(load(block, scratch), block.words / words_per_row_);
   }
   /// Gives the memory of a partition back; it is not read again.
   void release(std::size_t partition);
@@ -80,7 +78,7 @@ class Shuffle {
   std::uint64_t* put_block(std::size_t partition, std::uint64_t* block, std::size_t words, bool want_another);
   const std::uint64_t* load(const Block& block, std::vector<std::uint64_t>& scratch) const;
 
-  Layout layout_;
+  std::size_t words_per_row_;
   std::size_t blocks_max_;
   std::filesystem::path spill_folder_;
   mutable std::mutex mutex_;
