@@ -1,0 +1,45 @@
+// db/connection.h: what a store must be able to do. Private to this folder; sqlite.cc implements it.
+#pragma once
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/result.h"
+#include "db/db.h"
+
+namespace tanhui::db {
+
+/// A prepared statement of a store, reset and reused.
+class Statement {
+ public:
+  virtual ~Statement() = default;
+  virtual void bind(std::span<const Parameter> parameters) = 0;
+  virtual bool step() = 0;                  // true: a row is there
+  virtual std::int64_t changed() const = 0;  // rows changed by the last finished run
+  virtual void reset() = 0;
+  virtual bool is_null(int column) const = 0;
+  virtual std::int64_t integer(int column) const = 0;
+  virtual std::string_view text(int column) const = 0;
+  virtual std::string_view bytes(int column) const = 0;
+};
+
+enum class Begin { read, write };
+
+class Connection {
+ public:
+  virtual ~Connection() = default;
+  virtual std::shared_ptr<Statement> prepare(std::string_view sql) = 0;  // cached by text; never one that is in use
+  virtual void begin(Begin kind) = 0;
+  virtual void commit() = 0;
+  virtual void rollback() noexcept = 0;
+  virtual bool in_transaction() const = 0;
+  virtual bool has_table(std::string_view name) = 0;
+  virtual void run_script(const std::string& portable_sql) = 0;  // several statements, for migrations
+  virtual std::string bulk_sql(std::string_view table, std::span<const std::string_view> columns, std::string_view conflict) const = 0;
+  virtual std::int64_t bulk(const std::string& sql, std::span<const Column> columns, std::size_t rows) = 0;
+};
+
+core::Result<std::shared_ptr<Connection>> open_sqlite(const std::string& path);
+
+}  // namespace tanhui::db

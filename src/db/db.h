@@ -1,0 +1,150 @@
+// db/db.h: one small interface over the stores. SQLite (one file, WAL) today; whoever includes this cannot tell which store it is.
+//
+//   auto database = db::Database::open("city.db");                       // migrates itself; Result
+//   auto posted = database->transact([&](db::Transaction& tx) { ... return Result<T>; });   // commits on success only
+//   for (auto [id, name] : database->query<std::int64_t, std::string>("SELECT id, name FROM source WHERE id > $1", 7)) ...
+//
+// SQL is written once for all stores: parameters are $1, $2, ... ; types BIGINT, TEXT, BYTEA; upserts by ON CONFLICT.
+// Errors: what a user can mend (no such folder, not a database, made by a newer program) is a Result of open; everything else throws
+// db::Failure. A Database is one connection and belongs to one thread at a time; open another one for another thread.
+#pragma once
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/result.h"
+#include "db/value.h"
+
+namespace tanhui::db {
+
+class Connection;  // one store behind one connection; private to this folder
+
+/// Questions to the store. Database answers from what is committed, Transaction and Snapshot from inside themselves.
+class Reader {
+ public:
+  /// Calls `visit(row)` for each row, in the order of the store.
+  template <class Visit, class... Args>
+  void each(std::string_view sql, Visit visit, const Args&... args) {
+    const std::array<Parameter, sizeof...(Args)> parameters{Parameter(args)...};
+    visit_rows(sql, parameters, [&](const Row& row) { visit(row); });
+  }
+  /// All rows as tuples: query<std::int64_t, std::string>("SELECT id, name ...").
+  template <class... Columns, class... Args>
+  std::vector<std::tuple<Columns...>> query(std::string_view sql, const Args&... args) {
+    std::vector<std::tuple<Columns...>> rows;
+    each(sql, [&](const Row& row) { rows.push_back(to_tuple<Columns...>(row, std::index_sequence_for<Columns...>())); }, args...);
+    return rows;
+  }
+  /// The first row, or nothing. A single column comes back bare: find<std::int64_t>(...) is optional<int64_t>.
+  template <class... Columns, class... Args>
+  auto find(std::string_view sql, const Args&... args) {
+    auto rows = query<Columns...>(sql, args...);
+    if constexpr (sizeof...(Columns) == 1) {
+      using Only = std::tuple_element_t<0, std::tuple<Columns...>>;
+      return rows.empty() ? std::optional<Only>() : std::optional<Only>(std::move(std::get<0>(rows.front())));
+    } else {
+      return rows.empty() ? std::optional<std::tuple<Columns...>>() : std::optional(std::move(rows.front()));
+    }
+  }
+
+  Reader(Reader&&) = default;
+  Reader& operator=(Reader&&) = default;
+
+ protected:
+  explicit Reader(std::shared_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  ~Reader() = default;
+  void visit_rows(std::string_view sql, std::span<const Parameter> parameters, const std::function<void(const Row&)>& visit);
+  std::shared_ptr<Connection> connection_;
+
+ private:
+  template <class... Columns, std::size_t... I>
+  static std::tuple<Columns...> to_tuple(const Row& row, std::index_sequence<I...>) {
+    return {read_column<Columns>(row, int(I))...};
+  }
+};
+
+/// A write transaction: it takes the store's write lock at once (so it cannot fail half way for want of it) and rolls back unless
+/// commit() was called. One at a time per Database.
+class Transaction : public Reader {
+ public:
+  Transaction(Transaction&&) = default;
+  Transaction& operator=(Transaction&&) = delete;
+  ~Transaction();
+  /// Runs one statement; returns the number of rows it changed.
+  template <class... Args>
+  std::int64_t exec(std::string_view sql, const Args&... args) {
+    const std::array<Parameter, sizeof...(Args)> parameters{Parameter(args)...};
+    return exec_with(sql, parameters);
+  }
+  std::int64_t exec_with(std::string_view sql, std::span<const Parameter> parameters);
+  /// Durable when it returns (synchronous=FULL).
+  void commit();
+
+ private:
+  friend class Database;
+  friend class BulkInsert;
+  explicit Transaction(std::shared_ptr<Connection> connection);
+};
+
+/// One unchanging view of the store for several questions.
+class Snapshot : public Reader {
+ public:
+  Snapshot(Snapshot&&) = default;
+  Snapshot& operator=(Snapshot&&) = delete;
+  ~Snapshot();
+
+ private:
+  friend class Database;
+  explicit Snapshot(std::shared_ptr<Connection> connection);
+};
+
+class Database : public Reader {
+ public:
+  /// Opens or creates the store and brings its tables up to date. `where` is a file path, "sqlite:<path>" or ":memory:".
+  /// Errors: db.no-folder, db.not-a-database, db.newer, db.changed-migration, db.unknown-store.
+  static core::Result<Database> open(std::string_view where);
+  Transaction begin() { return Transaction(connection_); }
+  Snapshot snapshot() { return Snapshot(connection_); }
+  /// Runs `work(tx)`, which returns a core::Result; commits when it holds a value, rolls back on an error or exception.
+  template <class Work>
+  auto transact(Work work) {
+    Transaction tx = begin();
+    auto result = work(tx);
+    if (result) tx.commit();
+    return result;
+  }
+  const std::string& name() const { return name_; }  // for messages
+
+ private:
+  Database(std::shared_ptr<Connection> connection, std::string name) : Reader(std::move(connection)), name_(std::move(name)) {}
+  std::string name_;
+};
+
+/// A column of a batch: a number, a person's key or bytes for each row, or one number that stands in every row.
+using Column = std::variant<std::span<const std::int64_t>, std::span<const core::PersonKey>, std::span<const std::string_view>, std::int64_t>;
+
+/// Many rows into one table through one prepared statement; fastest when rows arrive in the order of the primary key.
+///   BulkInsert postings(tx, "posting", {"transfer", "owner", "asset", "amount"});
+///   postings.insert({transfer_id, owners, assets, amounts});
+/// `conflict` is the end of the statement, for example "ON CONFLICT (owner, asset) DO UPDATE SET amount = balance.amount + excluded.amount".
+class BulkInsert {
+ public:
+  static constexpr std::size_t kColumnsMax = 8;
+  BulkInsert(Transaction& tx, std::string_view table, std::initializer_list<std::string_view> columns, std::string_view conflict = "");
+  /// All spans have the same length; returns the number of rows written or changed.
+  std::int64_t insert(std::span<const Column> columns);
+  std::int64_t insert(std::initializer_list<Column> columns) { return insert(std::span(columns.begin(), columns.size())); }
+
+ private:
+  std::shared_ptr<Connection> connection_;
+  std::string sql_;
+  std::size_t width_;
+};
+
+}  // namespace tanhui::db

@@ -1,0 +1,361 @@
+// SQLite behind db/connection.h. SOCI opens and owns the connection; statements use the handle directly, because SOCI 4.0 reads
+// an INTEGER column as 32 bits and a BLOB through an object of its own (decision 0011).
+#include <soci/soci.h>
+#include <soci/sqlite3/soci-sqlite3.h>  // brings sqlite3.h, inside namespace sqlite_api
+
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <thread>
+#include <fmt/format.h>
+
+#include "core/invariant.h"
+#include "db/connection.h"
+
+namespace tanhui::db {
+namespace {
+
+using namespace sqlite_api;
+
+constexpr int kBusySeconds = 30;          // how long a writer waits for another process
+constexpr int kCacheKibibytes = 32 * 1024;
+constexpr std::size_t kStatementsMax = 256;
+
+[[noreturn]] void fail(sqlite3* handle, int code, std::string_view doing) {
+  const std::string what = fmt::format("the database failed while {}: {} (SQLite {})", doing, sqlite3_errmsg(handle), sqlite3_extended_errcode(handle));
+  if ((code & 0xff) == SQLITE_CONSTRAINT || (code & 0xff) == SQLITE_MISMATCH) throw ConstraintBroken(what);
+  if ((code & 0xff) == SQLITE_BUSY)
+    throw Failure(fmt::format("another process has been writing to the database for {} seconds; try again when it is done", kBusySeconds));
+  throw Failure(what);
+}
+
+bool is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
+
+/// Where a quoted text or a comment that starts at `at` ends; `at` itself when none starts there.
+std::size_t end_of_quiet(std::string_view sql, std::size_t at) {
+  if (sql[at] == '\'' || sql[at] == '"') {
+    const std::size_t close = sql.find(sql[at], at + 1);
+    return close == std::string_view::npos ? sql.size() : close + 1;
+  }
+  if (sql.substr(at, 2) == "--") {
+    const std::size_t close = sql.find('\n', at);
+    return close == std::string_view::npos ? sql.size() : close + 1;
+  }
+  return at;
+}
+
+/// The project's SQL in SQLite's words: $1 is ?1 ($1 would be a name, numbered by first use), BIGINT is INTEGER, BYTEA is BLOB.
+std::string to_sqlite(std::string_view sql) {
+  std::string out;
+  out.reserve(sql.size());
+  for (std::size_t at = 0; at < sql.size();) {
+    if (const std::size_t quiet = end_of_quiet(sql, at); quiet != at) {
+      out.append(sql.substr(at, quiet - at));
+      at = quiet;
+    } else if (is_word(sql[at])) {
+      std::size_t end = at;
+      while (end < sql.size() && is_word(sql[end])) ++end;
+      const std::string_view word = sql.substr(at, end - at);
+      out.append(word == "BIGINT" ? "INTEGER" : word == "BYTEA" ? "BLOB" : word);
+      at = end;
+    } else {
+      out.push_back(sql[at] == '$' ? '?' : sql[at]);
+      ++at;
+    }
+  }
+  return out;
+}
+
+class SqliteStatement final : public Statement {
+ public:
+  SqliteStatement(sqlite3* handle, std::string_view sql) : handle_(handle) {
+    const std::string text = to_sqlite(sql);
+    const int code = sqlite3_prepare_v3(handle, text.data(), int(text.size()), SQLITE_PREPARE_PERSISTENT, &statement_, nullptr);
+    if (code != SQLITE_OK) fail(handle, code, fmt::format("preparing '{}'", sql));
+    core::invariant(statement_ != nullptr, "a statement has text");
+  }
+  ~SqliteStatement() override { sqlite3_finalize(statement_); }
+
+  void bind(std::span<const Parameter> parameters) override {
+    core::invariant(int(parameters.size()) == sqlite3_bind_parameter_count(statement_), "a statement gets as many parameters as it names");
+    for (std::size_t i = 0; i < parameters.size(); ++i) bind_one(int(i) + 1, parameters[i]);
+  }
+  bool step() override {
+    const int code = sqlite3_step(statement_);
+    if (code == SQLITE_ROW) return true;
+    if (code != SQLITE_DONE) fail(handle_, code, fmt::format("running '{}'", sqlite3_sql(statement_)));
+    changed_ = sqlite3_stmt_readonly(statement_) ? 0 : sqlite3_changes64(handle_);
+    return false;
+  }
+  std::int64_t changed() const override { return changed_; }
+  void reset() override {
+    sqlite3_reset(statement_);
+    sqlite3_clear_bindings(statement_);
+  }
+  bool is_null(int column) const override { return type_of(column) == SQLITE_NULL; }
+  std::int64_t integer(int column) const override {
+    if (type_of(column) != SQLITE_INTEGER)
+      throw Failure(fmt::format("column {} of '{}' is not a whole number", column, sqlite3_sql(statement_)));
+    return sqlite3_column_int64(statement_, column);
+  }
+  std::string_view text(int column) const override {
+    if (type_of(column) != SQLITE_TEXT) throw Failure(fmt::format("column {} of '{}' is not text", column, sqlite3_sql(statement_)));
+    return raw(column);
+  }
+  std::string_view bytes(int column) const override {
+    if (type_of(column) != SQLITE_BLOB && type_of(column) != SQLITE_TEXT)
+      throw Failure(fmt::format("column {} of '{}' is neither bytes nor text", column, sqlite3_sql(statement_)));
+    return raw(column);
+  }
+
+ private:
+  int type_of(int column) const {
+    core::invariant(column >= 0 && column < sqlite3_data_count(statement_), "a column that is read is in the row");
+    return sqlite3_column_type(statement_, column);
+  }
+  std::string_view raw(int column) const {
+    const auto* data = static_cast<const char*>(sqlite3_column_blob(statement_, column));  // null for an empty one
+    return data == nullptr ? std::string_view() : std::string_view(data, std::size_t(sqlite3_column_bytes(statement_, column)));
+  }
+  void bind_one(int position, const Parameter& parameter) {
+    const std::string_view view = parameter.view();
+    const char* data = view.empty() ? "" : view.data();  // a null pointer would bind NULL
+    int code = SQLITE_OK;
+    switch (parameter.kind()) {
+      case Parameter::Kind::null: code = sqlite3_bind_null(statement_, position); break;
+      case Parameter::Kind::integer: code = sqlite3_bind_int64(statement_, position, parameter.integer()); break;
+      case Parameter::Kind::text: code = sqlite3_bind_text64(statement_, position, data, view.size(), SQLITE_TRANSIENT, SQLITE_UTF8); break;
+      case Parameter::Kind::bytes: code = sqlite3_bind_blob64(statement_, position, data, view.size(), SQLITE_TRANSIENT); break;
+    }
+    if (code != SQLITE_OK) fail(handle_, code, "binding a parameter");
+  }
+
+  sqlite3* handle_;
+  sqlite3_stmt* statement_ = nullptr;
+  std::int64_t changed_ = 0;
+};
+
+// A batch is a table to SQLite: `INSERT INTO t (...) SELECT c0, c1 FROM tanhui_batch` runs once per batch inside the engine, which
+// is about twice as fast as binding and stepping a statement per row.
+struct BatchColumn {
+  enum class Kind { integers, persons, bytes, constant } kind = Kind::constant;
+  const std::int64_t* integers = nullptr;
+  const PersonBytes* persons = nullptr;
+  const std::string_view* bytes = nullptr;
+  std::int64_t constant = 0;
+};
+struct Batch {
+  std::array<BatchColumn, BulkInsert::kColumnsMax> columns;
+  std::size_t rows = 0;
+};
+struct BatchTable : sqlite3_vtab {
+  const Batch* batch = nullptr;
+};
+struct BatchCursor : sqlite3_vtab_cursor {
+  const Batch* batch = nullptr;
+  std::size_t row = 0;
+};
+
+int batch_connect(sqlite3* handle, void* batch, int, const char* const*, sqlite3_vtab** table, char**) {
+  const int code = sqlite3_declare_vtab(handle, "CREATE TABLE batch(c0, c1, c2, c3, c4, c5, c6, c7)");
+  if (code != SQLITE_OK) return code;
+  auto* made = new BatchTable();
+  made->batch = static_cast<const Batch*>(batch);
+  *table = made;
+  return SQLITE_OK;
+}
+int batch_disconnect(sqlite3_vtab* table) {
+  delete static_cast<BatchTable*>(table);
+  return SQLITE_OK;
+}
+int batch_best_index(sqlite3_vtab*, sqlite3_index_info* info) {
+  info->estimatedCost = 1000;
+  info->estimatedRows = 1000;
+  return SQLITE_OK;
+}
+int batch_open(sqlite3_vtab* table, sqlite3_vtab_cursor** cursor) {
+  auto* made = new BatchCursor();
+  made->batch = static_cast<BatchTable*>(table)->batch;
+  *cursor = made;
+  return SQLITE_OK;
+}
+int batch_close(sqlite3_vtab_cursor* cursor) {
+  delete static_cast<BatchCursor*>(cursor);
+  return SQLITE_OK;
+}
+int batch_filter(sqlite3_vtab_cursor* cursor, int, const char*, int, sqlite3_value**) {
+  static_cast<BatchCursor*>(cursor)->row = 0;
+  return SQLITE_OK;
+}
+int batch_next(sqlite3_vtab_cursor* cursor) {
+  ++static_cast<BatchCursor*>(cursor)->row;
+  return SQLITE_OK;
+}
+int batch_eof(sqlite3_vtab_cursor* cursor) {
+  const auto* at = static_cast<BatchCursor*>(cursor);
+  return at->row >= at->batch->rows ? 1 : 0;
+}
+int batch_column(sqlite3_vtab_cursor* cursor, sqlite3_context* context, int column) {
+  const auto* at = static_cast<BatchCursor*>(cursor);
+  const BatchColumn& values = at->batch->columns[std::size_t(column)];
+  switch (values.kind) {
+    case BatchColumn::Kind::integers: sqlite3_result_int64(context, values.integers[at->row]); break;
+    case BatchColumn::Kind::persons: sqlite3_result_blob(context, values.persons[at->row].data(), 16, SQLITE_STATIC); break;
+    case BatchColumn::Kind::bytes: {
+      const std::string_view view = values.bytes[at->row];
+      sqlite3_result_blob64(context, view.empty() ? "" : view.data(), view.size(), SQLITE_STATIC);
+      break;
+    }
+    case BatchColumn::Kind::constant: sqlite3_result_int64(context, values.constant); break;
+  }
+  return SQLITE_OK;
+}
+int batch_rowid(sqlite3_vtab_cursor* cursor, sqlite3_int64* rowid) {
+  *rowid = sqlite3_int64(static_cast<BatchCursor*>(cursor)->row);
+  return SQLITE_OK;
+}
+
+sqlite3_module make_batch_module() {
+  sqlite3_module module = {};  // without xCreate the table exists by its name alone and cannot be created
+  module.xConnect = batch_connect;
+  module.xDisconnect = batch_disconnect;
+  module.xBestIndex = batch_best_index;
+  module.xOpen = batch_open;
+  module.xClose = batch_close;
+  module.xFilter = batch_filter;
+  module.xNext = batch_next;
+  module.xEof = batch_eof;
+  module.xColumn = batch_column;
+  module.xRowid = batch_rowid;
+  return module;
+}
+const sqlite3_module kBatchModule = make_batch_module();
+
+class SqliteConnection final : public Connection {
+ public:
+  explicit SqliteConnection(const std::string& path)
+      : session_(soci::sqlite3, fmt::format("db=\"{}\" timeout={}", path, kBusySeconds)),
+        handle_(static_cast<soci::sqlite3_session_backend*>(session_.get_backend())->conn_) {
+    sqlite3_busy_timeout(handle_, kBusySeconds * 1000);
+    use_write_ahead_log();
+    run(fmt::format("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA cache_size=-{}",
+                    kCacheKibibytes), "setting up");
+    if (sqlite3_create_module_v2(handle_, "tanhui_batch", &kBatchModule, &batch_, nullptr) != SQLITE_OK)
+      throw Failure("SQLite refused the batch table");
+  }
+  ~SqliteConnection() override { statements_.clear(); }  // before the session closes the handle
+
+  std::shared_ptr<Statement> prepare(std::string_view sql) override {
+    const auto found = statements_.find(sql);
+    if (found != statements_.end() && found->second.use_count() == 1) return found->second;
+    auto made = std::make_shared<SqliteStatement>(handle_, sql);
+    if (found == statements_.end() && statements_.size() < kStatementsMax) statements_.emplace(std::string(sql), made);
+    return made;
+  }
+  void begin(Begin kind) override { run(kind == Begin::write ? "BEGIN IMMEDIATE" : "BEGIN DEFERRED", "starting a transaction"); }
+  void commit() override { run("COMMIT", "committing"); }
+  void rollback() noexcept override { sqlite3_exec(handle_, "ROLLBACK", nullptr, nullptr, nullptr); }
+  bool in_transaction() const override { return sqlite3_get_autocommit(handle_) == 0; }
+  bool has_table(std::string_view name) override {
+    const auto statement = prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1");
+    const Parameter parameter[] = {name};
+    statement->bind(parameter);
+    const bool found = statement->step();
+    statement->reset();
+    return found;
+  }
+  void run_script(const std::string& portable_sql) override { run(to_sqlite(portable_sql), "changing the schema"); }
+
+  std::string bulk_sql(std::string_view table, std::span<const std::string_view> columns, std::string_view conflict) const override {
+    std::string names, values;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      names += fmt::format("{}{}", i == 0 ? "" : ", ", columns[i]);
+      values += fmt::format("{}c{}", i == 0 ? "" : ", ", i);
+    }
+    return fmt::format("INSERT INTO {} ({}) SELECT {} FROM tanhui_batch WHERE true {}", table, names, values, conflict);
+  }
+  std::int64_t bulk(const std::string& sql, std::span<const Column> columns, std::size_t rows) override {
+    std::size_t persons = 0;
+    batch_.rows = rows;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      BatchColumn& target = batch_.columns[i];
+      if (const auto* integers = std::get_if<std::span<const std::int64_t>>(&columns[i])) {
+        target = {.kind = BatchColumn::Kind::integers, .integers = integers->data()};
+      } else if (const auto* keys = std::get_if<std::span<const core::PersonKey>>(&columns[i])) {
+        if (persons_.size() <= persons) persons_.emplace_back();
+        std::vector<PersonBytes>& swapped = persons_[persons++];
+        swapped.resize(rows);
+        for (std::size_t row = 0; row < rows; ++row) swapped[row] = to_bytes((*keys)[row]);
+        target = {.kind = BatchColumn::Kind::persons, .persons = swapped.data()};
+      } else if (const auto* bytes = std::get_if<std::span<const std::string_view>>(&columns[i])) {
+        target = {.kind = BatchColumn::Kind::bytes, .bytes = bytes->data()};
+      } else {
+        target = {.kind = BatchColumn::Kind::constant, .constant = std::get<std::int64_t>(columns[i])};
+      }
+    }
+    const auto statement = prepare(sql);
+    struct Clean {
+      Statement& statement;
+      Batch& batch;
+      ~Clean() {
+        statement.reset();
+        batch.rows = 0;
+      }
+    } clean{*statement, batch_};
+    statement->step();
+    return statement->changed();
+  }
+
+ private:
+  void run(const std::string& sql, std::string_view doing) {
+    const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);
+    if (code != SQLITE_OK) fail(handle_, code, doing);
+  }
+  /// The switch needs the file for itself and does not wait, so two processes that make a database together take turns here.
+  void use_write_ahead_log() {
+    for (int attempt = 0;; ++attempt) {
+      const int code = sqlite3_exec(handle_, "PRAGMA journal_mode=WAL", nullptr, nullptr, nullptr);
+      if (code == SQLITE_OK) return;
+      if ((code & 0xff) != SQLITE_BUSY || attempt == kBusySeconds * 100) fail(handle_, code, "opening");
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+
+  soci::session session_;
+  sqlite3* handle_;
+  std::map<std::string, std::shared_ptr<SqliteStatement>, std::less<>> statements_;
+  Batch batch_;
+  std::vector<std::vector<PersonBytes>> persons_;
+};
+
+bool starts_like_sqlite(const std::string& path) {
+  constexpr std::string_view kMagic("SQLite format 3\0", 16);
+  std::array<char, kMagic.size()> head{};
+  std::FILE* file = std::fopen(path.c_str(), "rb");
+  if (file == nullptr) return true;  // not there yet, or SQLite will say why
+  const std::size_t read = std::fread(head.data(), 1, head.size(), file);
+  std::fclose(file);
+  return read == 0 || std::string_view(head.data(), read) == kMagic;
+}
+
+}  // namespace
+
+core::Result<std::shared_ptr<Connection>> open_sqlite(const std::string& path) {
+  using core::Error, core::ErrorCode;
+  if (path != ":memory:") {
+    const auto folder = std::filesystem::absolute(path).parent_path();
+    if (!std::filesystem::is_directory(folder))
+      return Error{ErrorCode::not_found, "db.no-folder", fmt::format("the folder '{}' of the database does not exist", folder.string()),
+                   "create it, or give another path", {{"folder", folder.string()}}};
+    if (std::filesystem::is_directory(path) || !starts_like_sqlite(path))
+      return Error{ErrorCode::invalid_input, "db.not-a-database", fmt::format("'{}' is not a SQLite database", path),
+                   "give the path of a database that tanhui made, or of a file that does not exist yet", {{"path", path}}};
+  }
+  try {
+    return std::shared_ptr<Connection>(std::make_shared<SqliteConnection>(path));
+  } catch (const soci::soci_error& error) {
+    throw Failure(fmt::format("the database '{}' cannot be opened: {}", path, error.what()));
+  }
+}
+
+}  // namespace tanhui::db

@@ -1,0 +1,16 @@
+// ledger/stored_asset.h: assets and the programme's own accounts as the tables hold them. Private to the ledger.
+#pragma once
+#include <map>
+
+#include "ledger/ledger.h"
+
+namespace tanhui::ledger {
+
+std::int64_t month_of(core::Day day);                  // 202509
+Asset stored_asset(const db::Row& row, int first);     // from columns kind, programme, category, period
+std::map<AssetId, Asset> all_assets(db::Reader& reader);
+
+/// Books on the programme's own side; false when the account would leave its bounds.
+bool book_own(db::Transaction& tx, std::int64_t transfer, Own own, AssetId asset, std::int64_t amount);
+
+}  // namespace tanhui::ledger
