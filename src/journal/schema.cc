@@ -9,7 +9,6 @@
 namespace tanhui::journal {
 namespace {
 
-using parquet::Encoding;
 using parquet::LogicalType;
 using parquet::Repetition;
 using parquet::Type;
@@ -61,28 +60,8 @@ std::shared_ptr<parquet::schema::GroupNode> segment_schema() {
 
 std::shared_ptr<parquet::WriterProperties> segment_properties() {
   parquet::WriterProperties::Builder builder;
-  builder.created_by("tanhui")
-      ->version(parquet::ParquetVersion::PARQUET_2_6)
-      ->compression(parquet::Compression::UNCOMPRESSED)  // sorted and delta-packed, zstd saves one or two per cent more
-      ->max_row_group_length(std::int64_t{1} << 40)      // the writer decides
-      ->max_rows_per_page(std::int64_t{1} << 40)
-      ->data_pagesize(1024 * 1024)
-      ->dictionary_pagesize_limit(64 * 1024 * 1024)      // words never fall back to plain text
-      ->write_batch_size(64 * 1024)
-      ->disable_dictionary()
-      ->disable_statistics()
-      ->disable_write_page_index()
-      ->set_size_statistics_level(parquet::SizeStatisticsLevel::None);
-  for (const Column column : {Column::person, Column::start}) builder.enable_statistics(std::string(name(column)));
-  for (const Column column : {Column::activity, Column::source, Column::region, Column::methodology, Column::evidence, Column::outcome,
-                              Column::reason, Column::winner_source})
-    builder.enable_dictionary(std::string(name(column)));
-  for (const Column column : {Column::event, Column::object, Column::winner}) builder.encoding(std::string(name(column)), Encoding::PLAIN);
-  for (const Column column : {Column::start, Column::duration_ms, Column::quantity, Column::quantity_2, Column::quantity_3, Column::quantity_4,
-                              Column::milligrams, Column::points, Column::revision, Column::line})
-    builder.encoding(std::string(name(column)), Encoding::DELTA_BINARY_PACKED);
-  builder.encoding(std::string(name(Column::person)), Encoding::DELTA_BYTE_ARRAY);
-  return builder.build();
+  builder.created_by("tanhui")->version(parquet::ParquetVersion::PARQUET_2_6);
+  return builder.compression(parquet::Compression::UNCOMPRESSED)->build();  // sorted and packed, zstd saves one or two per cent more
 }
 
 void sync_folder(const std::filesystem::path& folder) {
