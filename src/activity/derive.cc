@@ -7,16 +7,24 @@
 
 namespace tanhui::activity {
 
-Reason implausible(std::int64_t quantity, core::Millis duration_ms, bool has_duration, const Limits& limits) {
-  if (quantity < limits.quantity_min[0]) return Reason::quantity_too_small;
-  if (quantity > limits.quantity_max[0]) return Reason::quantity_too_large;
-  if (!has_duration) return Reason::none;
-  if (duration_ms < limits.duration_min_ms) return Reason::too_short;
-  if (duration_ms > limits.duration_max_ms) return Reason::too_long;
+Reason implausible(const Quantities& quantities, std::optional<core::Millis> duration_ms, const ActRule& rule) {
+  const Limits& limits = rule.limits;
+  for (std::size_t i = 0; i < kQuantities; ++i) {
+    if (quantities[i] == kMissing) {
+      if (i == rule.main) return Reason::missing_quantity;
+      continue;  // the method has a default, or does not take it
+    }
+    if (quantities[i] < limits.quantity_min[i]) return Reason::quantity_too_small;
+    if (quantities[i] > limits.quantity_max[i]) return Reason::quantity_too_large;
+  }
+  if (!duration_ms) return Reason::none;
+  if (*duration_ms < limits.duration_min_ms) return Reason::too_short;
+  if (*duration_ms > limits.duration_max_ms) return Reason::too_long;
+  if (rule.distance == 0xFF || quantities[rule.distance] == kMissing) return Reason::none;
   constexpr std::int64_t kMillisPerHour = 3'600'000;
-  const core::Int128 way = core::Int128(quantity) * kMillisPerHour;  // metres per hour times milliseconds
-  if (limits.speed_max_mph != kNoLimit && way > core::Int128(limits.speed_max_mph) * duration_ms) return Reason::too_fast;
-  if (limits.speed_min_mph > 0 && way < core::Int128(limits.speed_min_mph) * duration_ms) return Reason::too_slow;
+  const core::Int128 way = core::Int128(quantities[rule.distance]) * kMillisPerHour;  // metres per hour times milliseconds
+  if (limits.speed_max_mph != kNoLimit && way > core::Int128(limits.speed_max_mph) * *duration_ms) return Reason::too_fast;
+  if (limits.speed_min_mph > 0 && way < core::Int128(limits.speed_min_mph) * *duration_ms) return Reason::too_slow;
   return Reason::none;
 }
 
@@ -65,14 +73,18 @@ class TapPairing {
   }
 
   void pair(Act& entry, Act& exit) {
-    const Limits& limits = rules_[exit.rule].limits;
+    const ActRule& rule = rules_[exit.rule];
     const core::Millis duration = exit.start_ms - entry.start_ms;
-    if (duration > limits.duration_max_ms) {  // another ride's exit: this entry never got its own
+    if (duration > rule.limits.duration_max_ms) {  // another ride's exit: this entry never got its own
       entry.decide(Outcome::held, Reason::awaiting_exit);
       exit.decide(Outcome::held, Reason::awaiting_entry);
       return;
     }
-    const Reason reason = implausible(exit.quantity, duration, duration > 0, limits);
+    Quantities quantities;
+    quantities.fill(kMissing);
+    quantities[rule.main] = exit.quantity;
+    // Two taps in the same instant come from a clock too coarse to tell how long the ride was.
+    const Reason reason = implausible(quantities, duration > 0 ? std::optional(duration) : std::nullopt, rule);
     if (reason != Reason::none) {
       entry.decide(Outcome::rejected, reason);
       exit.decide(Outcome::rejected, reason);
@@ -111,9 +123,9 @@ void settle_day(std::span<const MeterDay> days, std::size_t at, std::span<const 
   if (!known) return last.decide(Outcome::rejected, Reason::no_baseline);
   const std::int64_t saved = sum / kBaselineDays - days[at].used;
   if (saved <= 0 || days[at].used == 0) return last.decide(Outcome::accepted, Reason::nothing_saved);
-  const Limits& limits = rules[last.rule].limits;
-  if (saved > limits.quantity_max[0]) return last.decide(Outcome::rejected, Reason::quantity_too_large);
-  if (saved < limits.quantity_min[0]) return last.decide(Outcome::accepted, Reason::nothing_saved);
+  const ActRule& rule = rules[last.rule];
+  if (saved > rule.limits.quantity_max[rule.main]) return last.decide(Outcome::rejected, Reason::quantity_too_large);
+  if (saved < rule.limits.quantity_min[rule.main]) return last.decide(Outcome::accepted, Reason::nothing_saved);
   last.quantity = saved;
 }
 

@@ -21,8 +21,8 @@ std::vector<ActRule> some_rules() {
   for (std::size_t i = 0; i < rules.size(); ++i) {
     rules[i].activity = std::uint16_t(i);
     rules[i].collision.group = 0;
-    rules[i].limits.quantity_min[0] = 1;
-    rules[i].limits.quantity_max[0] = 1'000'000;
+    rules[i].limits.quantity_min.fill(1);
+    rules[i].limits.quantity_max.fill(1'000'000);
   }
   rules[1].collision.car_baseline = true;
   rules[2].collision.group = 1;
@@ -228,6 +228,7 @@ TEST(Derive, TapsBecomeRides) {
     rule.limits.quantity_max[0] = 120'000;
     rule.limits.duration_max_ms = 4 * kHour;
     rule.limits.speed_max_mph = 120'000;
+    rule.distance = 0;
   }
   const auto tap = [](int rule, std::uint64_t event, int minute, std::int64_t metres = 4000) {
     Act made = act({std::uint16_t(rule), event, minute, minute});

@@ -12,7 +12,8 @@ namespace tanhui::activity {
 constexpr core::Millis kStartLimit = core::Millis{1} << 44;  // the year 2527
 constexpr std::size_t kActivitiesMax = 1024, kSourcesMax = 256;
 constexpr core::Millis kDurationLimit = core::Millis{1} << 30;  // 12 days; nothing a person does in one go takes longer
-constexpr std::int64_t kQuantityLimit = std::int64_t{1} << 32;
+constexpr std::int64_t kQuantityLimit = (std::int64_t{1} << 32) - 1;
+constexpr std::uint32_t kQuantityMissing = 0xFFFFFFFF;
 constexpr std::uint16_t kNoRule = 0xFFFF;
 
 struct Row {
@@ -66,6 +67,10 @@ class RowView {
  public:
   RowView(const std::uint64_t* words, const Layout& layout) : words_(words), layout_(layout) {}
   const Row& row() const { return *reinterpret_cast<const Row*>(words_); }
+  std::int64_t quantity(std::size_t index) const {
+    if (index > 0) return extra(index - 1);
+    return row().quantity == kQuantityMissing ? kMissing : std::int64_t{row().quantity};
+  }
   std::uint64_t object() const { return layout_.object ? words_[kRowWords] : 0; }
   std::int64_t extra(std::size_t index) const {
     return index < layout_.extras ? std::int64_t(words_[kRowWords + (layout_.object ? 1 : 0) + index]) : kMissing;

@@ -1,0 +1,125 @@
+// activity/person_stage.h: the second half of a run. All records of one partition of people, new and earlier, become outcomes, journal rows
+// and postings. Partitions are independent, so two threads take them in turn; results leave in person order.
+#pragma once
+#include <span>
+#include <vector>
+
+#include "activity/act.h"
+#include "activity/contest.h"
+#include "activity/credit.h"
+#include "activity/derive.h"
+#include "activity/key_filter.h"
+#include "activity/reconcile.h"
+#include "activity/row.h"
+#include "activity/rule_book.h"
+#include "activity/shuffle.h"
+#include "activity/tally.h"
+#include "core/time.h"
+#include "journal/columns.h"
+
+namespace tanhui::activity {
+
+/// More records of one "person" in one run than any person has: a default id such as "0". They are held, not accounted.
+constexpr std::size_t kRecordsOfPersonMax = 200'000;
+
+/// Local days of a run. New records lie on touched days; decisions on earlier records may change from `first` to `last`; what lies further
+/// out, down to `read_first` and `read_last`, is only read as context and keeps its booked outcome.
+struct Window {
+  core::Day read_first, first, last, read_last;
+};
+
+/// A change of an earlier record at the very edge of the window: what lies beyond might change too. The run starts over with a wider one.
+struct WindowTooNarrow {};
+
+struct Delta {
+  core::PersonKey person;
+  std::uint32_t asset;  // index in the AssetBook
+  std::int64_t amount;  // milligrams or points
+};
+
+struct PartitionResult {
+  struct DaySlice {
+    core::Day day;
+    std::size_t begin, end;
+  };
+  journal::Columns rows;         // by day; within a day by person, start, source, event, revision
+  std::vector<DaySlice> days;
+  std::vector<Delta> deltas;     // by person
+  std::vector<Noted> noted;
+  Tally tally;
+  explicit PartitionResult(const Tally& empty) : tally(empty) {}
+};
+
+/// What all partitions share; does not change during the stage.
+struct StageInput {
+  const Shuffle* fresh = nullptr;
+  Layout fresh_layout;
+  const Shuffle* earlier = nullptr;  // null when the journal holds nothing of these days
+  Layout earlier_layout;
+  const RuleBook* rules = nullptr;
+  std::vector<std::uint8_t> priorities;  // by source
+  PointRate points;
+  Verdicts verdicts;
+  const KeySet* repeated = nullptr;  // null: any key may repeat
+  Window window;
+  bool note_lines = false;
+  const Tally* empty_tally = nullptr;
+};
+
+class PersonStage {
+ public:
+  PersonStage(const StageInput& input, core::Zone zone, AssetBook& assets);
+  PartitionResult run(std::size_t partition);
+
+ private:
+  struct SortKey {
+    std::uint64_t key;
+    std::uint32_t index;
+  };
+  /// Rows of one partition from one shuffle, in order of person and start.
+  struct Gathered {
+    Layout layout;
+    std::vector<std::uint64_t> words;
+    std::vector<SortKey> order;
+    std::vector<std::int64_t> milligrams;  // by position in `order`
+    RowView at(std::size_t position) const { return {words.data() + order[position].index * layout.words(), layout}; }
+    std::size_t size() const { return order.size(); }
+  };
+  void gather(const Shuffle& shuffle, std::size_t partition, Gathered& into, PartitionResult& result);
+  void sort(Gathered& rows);
+  void quantify_all(Gathered& rows);
+  std::int64_t quantify_one(const Act& act, std::int64_t quantity);
+  const Gathered& rows_of(const Act& act) const { return act.earlier ? earlier_ : fresh_; }
+  Act act_of(const RowView& view, std::size_t position, bool earlier);
+  void fold_revisions();
+  void person(const core::PersonKey& person, std::size_t& fresh_at, std::size_t& earlier_at, PartitionResult& result);
+  void settle(const core::PersonKey& person);
+  void settle_objects();
+  void apply_verdicts(const core::PersonKey& person);
+  void book(const core::PersonKey& person, PartitionResult& result);
+  void book_fresh(const core::PersonKey& person, const Act& act, PartitionResult& result);
+  void book_earlier(const core::PersonKey& person, const Act& act, PartitionResult& result);
+  void write_row(const core::PersonKey& person, const Act& act, std::int64_t milligrams, std::int64_t points, std::uint16_t revision, PartitionResult& result);
+  void add_delta(const Act& act, std::int64_t milligrams, std::int64_t points);
+  void note(const Act& act, PartitionResult& result) const;
+  void by_day(PartitionResult& result);
+
+  const StageInput& input_;
+  core::Zone zone_;
+  DayAssets assets_;
+  Reconciler reconciler_;
+  bool has_object_;
+  std::size_t extras_;
+  Crediting crediting_;
+  Gathered fresh_, earlier_;
+  std::vector<Act> acts_;
+  std::vector<Booked> booked_;               // of earlier acts, by Act::booking
+  std::vector<Delta> person_deltas_;
+  std::vector<SortKey> sort_scratch_;
+  std::vector<core::Day> row_days_;          // of result.rows
+  std::vector<std::uint32_t> object_order_;
+  std::vector<Act> object_acts_;
+  bool any_parts_ = false, any_objects_ = false;
+};
+
+}  // namespace tanhui::activity
