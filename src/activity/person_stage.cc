@@ -165,25 +165,31 @@ std::int64_t PersonStage::quantify_one(const Act& act, std::int64_t quantity) {
   return milligrams;
 }
 
-Act PersonStage::act_of(const RowView& view, std::size_t position, bool earlier) {
+Act act_of(const RowView& view, const ActRule& rule, std::uint8_t source_priority, const core::Zone& zone, bool earlier) {
   const Row& row = view.row();
   Act act;
   act.start_ms = row.start_ms();
   act.end_ms = act.start_ms + row.duration_ms();
   act.event = row.event;
   act.object = view.object();
-  const std::int64_t quantity = view.quantity(input_.rules->rules()[row.rule].main);
+  const std::int64_t quantity = view.quantity(rule.main);
   act.quantity = quantity == kMissing ? 0 : quantity;
-  act.day = zone_.local_day(act.start_ms);
-  act.index = std::uint32_t(position);
+  act.day = zone.local_day(act.start_ms);
   act.line = earlier ? 0 : row.line;
   act.rule = row.rule;
   act.source = row.source();
-  act.priority = input_.priorities[act.source];
+  act.priority = source_priority;
   act.evidence = row.evidence();
   act.earlier = earlier;
   act.reversal = row.reversal();
-  act.repeated = input_.repeated == nullptr || input_.repeated->holds(row.event);
+  return act;
+}
+
+Act PersonStage::act_at(const Gathered& rows, std::size_t position, bool earlier) const {
+  const RowView view = rows.at(position);
+  Act act = act_of(view, input_.rules->rules()[view.row().rule], input_.priorities[view.row().source()], zone_, earlier);
+  act.index = std::uint32_t(position);
+  act.repeated = input_.repeated == nullptr || input_.repeated->holds(act.event);
   return act;
 }
 
@@ -191,14 +197,14 @@ void PersonStage::person(const core::PersonKey& person, std::size_t& fresh_at, s
   acts_.clear();
   booked_.clear();
   for (; earlier_at < earlier_.size() && earlier_.at(earlier_at).row().person == person; ++earlier_at) {
-    acts_.push_back(act_of(earlier_.at(earlier_at), earlier_at, true));
+    acts_.push_back(act_at(earlier_, earlier_at, true));
     acts_.back().booking = std::uint32_t(booked_.size());
     booked_.push_back(earlier_.at(earlier_at).booked());
   }
   fold_revisions();
   const std::size_t first_fresh = fresh_at;
   for (; fresh_at < fresh_.size() && fresh_.at(fresh_at).row().person == person; ++fresh_at) {
-    acts_.push_back(act_of(fresh_.at(fresh_at), fresh_at, false));
+    acts_.push_back(act_at(fresh_, fresh_at, false));
   }
   if (fresh_at - first_fresh > kRecordsOfPersonMax) {
     std::erase_if(acts_, [](const Act& act) { return act.earlier; });
@@ -233,9 +239,8 @@ void PersonStage::fold_revisions() {
 }
 
 void PersonStage::settle(const core::PersonKey& person) {
-  const Window& window = input_.window;
   for (Act& act : acts_) {
-    if (!act.earlier || (act.day >= window.first && act.day <= window.last)) continue;
+    if (!act.earlier || input_.window.of(act.day) >= Window::Place::inner) continue;
     const Booked& booked = booked_[act.booking];  // too far out to change: context only
     const bool loses = booked.outcome == Outcome::duplicate || booked.outcome == Outcome::held ||
                        (booked.outcome == Outcome::rejected && booked.reason != Reason::no_baseline);
@@ -348,15 +353,13 @@ void PersonStage::book_fresh(const core::PersonKey& person, const Act& act, Part
 }
 
 void PersonStage::book_earlier(const core::PersonKey& person, const Act& act, PartitionResult& result) {
-  const Window& window = input_.window;
-  if (act.day < window.first || act.day > window.last) return;
+  const Window::Place place = input_.window.of(act.day);
+  if (place < Window::Place::inner) return;
   const Booked& booked = booked_[act.booking];
   // A reversal keeps its flag in the reason column, so only its outcome can be compared.
   const bool same_reason = act.reversal || act.reason == booked.reason;
   if (act.milligrams == booked.milligrams && act.points == booked.points && act.outcome == booked.outcome && same_reason) return;
-  if ((act.day == window.first && window.read_first < window.first) || (act.day == window.last && window.last < window.read_last)) {
-    throw WindowTooNarrow{};
-  }
+  if (place == Window::Place::edge) throw WindowTooNarrow{};
   const std::int64_t milligrams = act.milligrams - booked.milligrams, points = act.points - booked.points;
   ++result.tally.adjusted;
   result.tally.adjusted_milligrams = core::add_or_throw(result.tally.adjusted_milligrams, milligrams);

@@ -14,6 +14,7 @@
 #include "activity/rule_book.h"
 #include "activity/shuffle.h"
 #include "activity/tally.h"
+#include "activity/window.h"
 #include "core/time.h"
 #include "journal/columns.h"
 
@@ -21,12 +22,6 @@ namespace tanhui::activity {
 
 /// More records of one "person" in one run than any person has: a default id such as "0". They are held, not accounted.
 constexpr std::size_t kRecordsOfPersonMax = 200'000;
-
-/// Local days of a run. New records lie on touched days; decisions on earlier records may change from `first` to `last`; what lies further
-/// out, down to `read_first` and `read_last`, is only read as context and keeps its booked outcome.
-struct Window {
-  core::Day read_first, first, last, read_last;
-};
 
 /// A change of an earlier record at the very edge of the window: what lies beyond might change too. The run starts over with a wider one.
 struct WindowTooNarrow {};
@@ -66,6 +61,9 @@ struct StageInput {
   const Tally* empty_tally = nullptr;
 };
 
+/// The act of a row as it is before anything is decided.
+Act act_of(const RowView& view, const ActRule& rule, std::uint8_t source_priority, const core::Zone& zone, bool earlier);
+
 class PersonStage {
  public:
   PersonStage(const StageInput& input, core::Zone zone, AssetBook& assets);
@@ -90,7 +88,7 @@ class PersonStage {
   void quantify_all(Gathered& rows);
   std::int64_t quantify_one(const Act& act, std::int64_t quantity);
   const Gathered& rows_of(const Act& act) const { return act.earlier ? earlier_ : fresh_; }
-  Act act_of(const RowView& view, std::size_t position, bool earlier);
+  Act act_at(const Gathered& rows, std::size_t position, bool earlier) const;
   void fold_revisions();
   void person(const core::PersonKey& person, std::size_t& fresh_at, std::size_t& earlier_at, PartitionResult& result);
   void settle(const core::PersonKey& person);

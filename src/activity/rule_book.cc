@@ -63,11 +63,11 @@ std::uint16_t RuleBook::intern(std::vector<std::string>& names, std::string_view
 std::uint16_t RuleBook::find(std::uint16_t activity, std::string_view region, core::Day day) {
   const std::size_t act = act_of(library_.activities()[activity], activity);
   const std::string_view where = lookup_.as_region.empty() ? region : std::string_view(lookup_.as_region);
-  const methodology::Methodology* method =
-      lookup_.any_day ? selection_.choose_any_day(act, where) : selection_.choose(act, where, day);
+  const core::Day when = lookup_.as_day.value_or(day);
+  const methodology::Methodology* method = selection_.choose(act, where, when);
   if (method == nullptr) return kNoRule;
   const std::scoped_lock lock(mutex_);
-  return make(*method, activity, where, lookup_.any_day ? year_of(method->from) : year_of(day));
+  return make(*method, activity, where, year_of(when));
 }
 
 core::Result<std::uint16_t> RuleBook::find_booked(std::string_view methodology, std::uint16_t activity, std::string_view region, core::Day day) {
@@ -75,14 +75,14 @@ core::Result<std::uint16_t> RuleBook::find_booked(std::string_view methodology, 
   int version = 0;
   if (at != std::string_view::npos) std::from_chars(methodology.data() + at + 1, methodology.data() + methodology.size(), version);
   const methodology::Methodology* method = library_.find(methodology.substr(0, at), version);
-  if (method == nullptr) {
+  if (method == nullptr || activity >= library_.activities().size()) {
     return core::Error{core::ErrorCode::not_found, "account.methodology-gone",
-                       fmt::format("earlier records were quantified by methodology {}, which the library no longer has", methodology),
+                       fmt::format("earlier records were quantified by methodology {} for an activity type; the library no longer has both", methodology),
                        "put the file of that version back; released versions are never removed", {{"methodology", std::string(methodology)}}};
   }
   const std::string_view where = lookup_.as_region.empty() ? region : std::string_view(lookup_.as_region);
   const std::scoped_lock lock(mutex_);
-  const std::uint16_t rule = make(*method, activity, where, lookup_.any_day ? year_of(method->from) : year_of(day));
+  const std::uint16_t rule = make(*method, activity, where, year_of(lookup_.as_day.value_or(day)));
   core::invariant(rule != kNoRule, "what was quantified once can be quantified again");
   return rule;
 }

@@ -21,10 +21,10 @@ namespace tanhui::activity {
 
 class RuleBook {
  public:
-  /// How a trial programme looks up methods: every region as one, every day as one (identity::Programme::trial).
+  /// How a trial programme looks up methods: every region as one, every day as one (identity::Trial).
   struct Lookup {
     std::string as_region;  // empty: the record's own
-    bool any_day = false;           // validity is ignored, the year is the one a method began in
+    std::optional<core::Day> as_day;  // the day that decides validity and factors, instead of the record's own
   };
   RuleBook(const methodology::Library& library, const methodology::Selection& selection, Lookup lookup);
 
@@ -33,8 +33,10 @@ class RuleBook {
   /// The rule by which an earlier run quantified a record.
   core::Result<std::uint16_t> find_booked(std::string_view methodology, std::uint16_t activity, std::string_view region, core::Day day);
 
-  /// Valid while no rule is added; the second half of a run adds none.
+  /// All rules, for the second half of a run, which adds none.
   std::span<const ActRule> rules() const { return rules_; }
+  /// One rule, at any time and from any thread that was given its index.
+  const ActRule& rule(std::uint16_t index) const { return rules_.data()[index]; }
   /// Exact milligrams of many acts of one rule: one column per quantity of its activity.
   void quantify(std::uint16_t rule, std::span<const std::span<const std::int64_t>> quantities, std::span<std::int64_t> milligrams) const;
   std::size_t quantities(std::uint16_t rule) const { return made_[rule].quantities; }
@@ -67,12 +69,14 @@ class RuleBook {
 class RuleCache {
  public:
   explicit RuleCache(RuleBook& book) : book_(book), last_(kActivitiesMax) {}
-  std::uint16_t find(std::uint16_t activity, std::uint16_t region, std::string_view region_code, core::Day day) {
+  /// `code_of(region)` is asked only when the answer is not remembered.
+  template <class CodeOf>
+  std::uint16_t find(std::uint16_t activity, std::uint16_t region, const CodeOf& code_of, core::Day day) {
     Last& last = last_[activity];
     if (last.day == day && last.region == region) [[likely]] return last.rule;
     const std::uint64_t key = std::uint64_t(activity) << 48 | std::uint64_t(region) << 32 | std::uint32_t(day.count);
     auto found = known_.find(key);
-    if (found == known_.end()) found = known_.emplace(key, book_.find(activity, region_code, day)).first;
+    if (found == known_.end()) found = known_.emplace(key, book_.find(activity, code_of(region), day)).first;
     last = {day, region, found->second};
     return last.rule;
   }

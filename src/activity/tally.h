@@ -21,6 +21,7 @@ struct Tally {
   std::uint64_t adjusted = 0;               // earlier records whose outcome or amount changed
   std::int64_t adjusted_milligrams = 0, adjusted_points = 0;
 
+  Tally() = default;
   Tally(std::size_t activities, std::size_t sources) : cells(activities * sources), sources_(sources) {}
   Cell& cell(std::uint16_t activity, std::uint16_t source) { return cells[activity * sources_ + source]; }
   void count(Outcome outcome, Reason reason) { ++records[std::size_t(outcome)][std::size_t(reason)]; }
@@ -54,7 +55,7 @@ struct Tally {
   }
 
  private:
-  std::size_t sources_;
+  std::size_t sources_ = 1;
 };
 
 /// A record that did not simply count, for the rejects file.

@@ -1,0 +1,511 @@
+#include "activity/account.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <fstream>
+#include <map>
+#include <set>
+#include <thread>
+
+#include "activity/intake.h"
+#include "activity/intake_stage.h"
+#include "activity/lane.h"
+#include "activity/look_back.h"
+#include "activity/person_stage.h"
+#include "activity/rejects.h"
+#include "core/bytes.h"
+#include "core/invariant.h"
+#include "identity/consent.h"
+#include "journal/catalogue.h"
+#include "journal/publication.h"
+#include "journal/segment.h"
+#include "ledger/ledger.h"
+
+namespace tanhui::activity {
+namespace {
+
+constexpr std::uint64_t kBytesPerRecordGuess = 60;  // only sizes the key filter
+constexpr std::uint64_t kRecordsGuess = 20'000'000;  // when the input's size is unknown
+constexpr std::size_t kOpenRowsBytes = std::size_t{96} << 20;  // of all segments being written together
+constexpr std::size_t kRowBytesGuess = 110;
+constexpr int kWindowTries = 4;
+
+double seconds_since(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+/// Runs `work(thread)` on some threads; the first exception stops the others (through `stop`) and is thrown here.
+void on_threads(unsigned threads, const std::function<void(unsigned)>& work, const std::function<void(std::exception_ptr)>& stop) {
+  std::mutex mutex;
+  std::exception_ptr first;
+  const auto guarded = [&](unsigned thread) {
+    try {
+      work(thread);
+    } catch (...) {
+      stop(std::current_exception());
+      const std::scoped_lock lock(mutex);
+      if (first == nullptr) first = std::current_exception();
+    }
+  };
+  std::vector<std::jthread> others;
+  for (unsigned thread = 1; thread < threads; ++thread) others.emplace_back(guarded, thread);
+  guarded(0);
+  others.clear();
+  if (first != nullptr) std::rethrow_exception(first);
+}
+
+/// Says how far the run is, a few times a second, from whichever thread comes by.
+class Reporter {
+ public:
+  explicit Reporter(const std::function<void(const Progress&)>& callback) : callback_(callback) {}
+  void say(const Progress& progress, bool now = false) {
+    if (!callback_) return;
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock) return;
+    const auto time = std::chrono::steady_clock::now();
+    if (!now && time - last_ < std::chrono::milliseconds(100)) return;
+    last_ = time;
+    callback_(progress);
+  }
+
+ private:
+  const std::function<void(const Progress&)>& callback_;
+  std::mutex mutex_;
+  std::chrono::steady_clock::time_point last_;
+};
+
+std::vector<ActivityType> activities_of(const methodology::Library& library) {
+  std::vector<ActivityType> activities;
+  for (const auto& type : library.activities()) {
+    ActivityType& one = activities.emplace_back();
+    one.id = type.id;
+    for (const auto& quantity : type.quantities) one.quantities.push_back({quantity.name, quantity.base_unit});
+  }
+  return activities;
+}
+
+Evidence evidence_of(std::string_view word) {
+  return word == "metered" ? Evidence::metered : word == "inferred" ? Evidence::inferred : Evidence::declared;
+}
+
+std::vector<SourceName> sources_of(const identity::Programme& programme) {
+  std::vector<SourceName> sources;
+  for (const auto& source : programme.sources) sources.push_back({source.id, evidence_of(source.evidence)});
+  return sources;
+}
+
+methodology::Enabled enabled_of(const identity::MethodologyChoice& choice) {
+  methodology::Enabled enabled;
+  enabled.statuses.clear();
+  for (const std::string& status : choice.statuses) {
+    if (const auto found = methodology::find_status(status)) enabled.statuses.insert(*found);
+  }
+  enabled.also.insert(choice.illustrative.begin(), choice.illustrative.end());
+  enabled.only.insert(choice.only.begin(), choice.only.end());
+  enabled.never.insert(choice.off.begin(), choice.off.end());
+  return enabled;
+}
+
+RuleBook::Lookup lookup_of(const identity::Programme& programme) {
+  if (!programme.trial) return {};
+  return {programme.trial->as_region, programme.trial->as_day};
+}
+
+/// How much of a record's extra words this profile fills.
+Layout layout_of(const Profile& profile, const methodology::Library& library) {
+  Layout layout;
+  layout.object = profile.object.given();
+  std::size_t widest = 0;
+  for (const auto& type : library.activities()) widest = std::max(widest, type.quantities.size());
+  const bool more_than_main = profile.quantities_by_header || profile.quantities.size() > 1 ||
+                              std::any_of(profile.quantities.begin(), profile.quantities.end(), [](const QuantityFrom& one) { return one.name != "quantity"; });
+  if (more_than_main) layout.extras = std::min(widest - 1, kExtraQuantities);
+  return layout;
+}
+
+class AccountingRun {
+ public:
+  AccountingRun(identity::Instance& instance, const identity::Programme& programme, const methodology::Library& library,
+                const AccountRequest& request, Profile profile, core::Zone zone)
+      : instance_(instance),
+        programme_(programme),
+        library_(library),
+        request_(request),
+        profile_(std::move(profile)),
+        zone_(std::move(zone)),
+        names_(activities_of(library), sources_of(programme)),
+        selection_(library, enabled_of(programme.methodologies)),
+        rules_(library, selection_, lookup_of(programme)),
+        assets_(programme.id, programme.points.expires_after_days),
+        layout_(layout_of(profile_, library)),
+        reporter_(request.progress),
+        empty_(names_.activities().size(), std::max<std::size_t>(names_.sources().size(), 1)),
+        tally_(empty_) {}
+
+  core::Result<AccountReport> go() {
+    if (request_.rejects) {
+      if (auto status = check_rejects_file(*request_.rejects); !status) return status.error();
+    }
+    auto lock = instance_.lock_for_run();
+    if (!lock) return lock.error();
+    journal::recover(instance_.journal(), [&](journal::RunId run) { return journal::find_run(instance_.database(), run).has_value(); });
+    if (auto status = take_in(); !status) return status.error();
+    if (auto status = recognise(); !status) return status.error();
+    for (int attempt = 0;; ++attempt) {
+      try {
+        if (auto status = look_back_and_settle(); !status) return status.error();
+        break;
+      } catch (const WindowTooNarrow&) {
+        core::invariant(attempt < kWindowTries, "a change to earlier records does not reach further and further back");
+        margin_days_ = 4 * look_back_.margin_days;
+      }
+    }
+    if (request_.rejects) write_rejects_file(*request_.rejects, std::move(noted_), *source_);
+    return std::move(report_);
+  }
+
+ private:
+  std::filesystem::path spill_folder() const { return instance_.folder(); }
+
+  core::Status take_in() {
+    const auto begin = std::chrono::steady_clock::now();
+    Context context;
+    context.names = &names_;
+    context.secret = &instance_.secret();
+    context.zone = programme_.time_zone;
+    context.region = programme_.region;
+    context.region_known = [this](std::string_view code) { return library_.find_region(code) != nullptr || code.size() >= 2; };
+    auto source = open_source(profile_, request_.inputs, context);
+    if (!source) return source.error();
+    source_ = *std::move(source);
+    const std::uint64_t guess = source_->bytes_total() == 0 ? kRecordsGuess : source_->bytes_total() / kBytesPerRecordGuess;
+    filter_ = std::make_unique<KeyFilter>(guess);
+    const identity::ConsentBook consents(instance_.database(), programme_.id, source_ids(), programme_.consent_required);
+    fresh_ = std::make_unique<Shuffle>(layout_.words(), request_.memory_bytes, spill_folder());
+    const IntakeShared shared{.fresh = fresh_.get(),
+                              .layout = layout_,
+                              .filter = filter_.get(),
+                              .rules = &rules_,
+                              .consents = &consents,
+                              .earliest_ms = zone_.start_of(programme_.earliest_day),
+                              .latest_ms = std::min(request_.now_ms + programme_.future_tolerance_ms, kStartLimit - 1),
+                              .region_code = [this](std::uint16_t region) { return names_.region_name(region); },
+                              .note_lines = request_.rejects.has_value()};
+    std::mutex mutex;
+    std::optional<core::Error> problem;
+    std::atomic<bool> stopped{false};
+    on_threads(
+        request_.threads,
+        [&](unsigned) {
+          Packer packer(shared, zone_, empty_);
+          RecordBatch batch;
+          while (!stopped) {
+            auto more = source_->next(batch);
+            if (!more) {
+              const std::scoped_lock lock(mutex);
+              if (!problem) problem = more.error();
+              return;
+            }
+            if (!*more) break;
+            packer.take(batch);
+            reporter_.say({Progress::Step::intake, source_->rows(), source_->bytes_done(), source_->bytes_total()});
+          }
+          packer.flush();
+          const std::scoped_lock lock(mutex);
+          tally_.add(packer.tally());
+          noted_.insert(noted_.end(), packer.noted().begin(), packer.noted().end());
+          candidates_.insert(candidates_.end(), packer.candidates().begin(), packer.candidates().end());
+          days_.insert(packer.days().begin(), packer.days().end());
+        },
+        [&](std::exception_ptr) { stopped = true; });
+    if (problem) return *problem;
+    core::invariant(tally_.all() + fresh_->rows() == source_->rows(), "every record read is refused or packed");
+    report_.seconds_intake = seconds_since(begin);
+    return core::Done{};
+  }
+
+  std::vector<std::string> source_ids() const {
+    std::vector<std::string> ids;
+    for (const SourceName& source : names_.sources()) ids.push_back(source.id);
+    return ids;
+  }
+
+  // Whether the very same inputs were accounted before, by the same profile and programme.
+  core::Status recognise() {
+    inputs_digest_ = source_->digest();
+    core::ByteWriter settings;
+    settings.u8(1).str(programme_.id).str(core::to_hex(programme_.digest)).str(profile_.id);
+    for (const auto* method : selection_.all()) settings.str(method->id).u32(std::uint32_t(method->version)).str(method->digest);
+    settings_digest_ = core::sha256(settings.take());
+    core::ByteWriter key;
+    key.u8(1).str(programme_.id).str(profile_.id).str(core::to_hex(inputs_digest_));
+    key_ = core::to_hex(core::sha256(key.take()));
+    if (const auto known = journal::find_run_by_key(instance_.database(), key_)) report_.repeats = known->id;
+    for (std::uint64_t again = 2; journal::find_run_by_key(instance_.database(), run_key()); ++again) repetition_ = again;
+    return core::Done{};
+  }
+  std::string run_key() const { return repetition_ == 0 ? key_ : fmt::format("{}/{}", key_, repetition_); }
+
+  core::Status look_back_and_settle() {
+    auto begin = std::chrono::steady_clock::now();
+    reporter_.say({Progress::Step::look_back, source_->rows(), 0, 0}, true);
+    journal_names_ = names_for_journal();
+    std::vector<core::Day> touched;
+    for (const std::int32_t day : days_) touched.push_back({day});
+    auto seen = look_back({.journal = instance_.journal(),
+                           .spill_folder = spill_folder(),
+                           .segments = journal::segments_between(instance_.database(), programme_.id, {INT32_MIN / 2}, {INT32_MAX / 2}),
+                           .fresh = fresh_.get(),
+                           .fresh_layout = layout_,
+                           .filter = filter_.get(),
+                           .candidates = candidates_,
+                           .touched = touched,
+                           .margin_days = margin_days_,
+                           .rules = &rules_,
+                           .names = &journal_names_,
+                           .priority = [this](std::uint16_t source) { return priority_of(source); },
+                           .memory_bytes = request_.memory_bytes,
+                           .zone = zone_});
+    if (!seen) return seen.error();
+    look_back_ = *std::move(seen);
+    report_.seconds_look_back += seconds_since(begin);
+    return settle_and_book();
+  }
+
+  journal::Names names_for_journal() const {
+    journal::Names names;
+    for (const ActivityType& activity : names_.activities()) names.activities.push_back(activity.id);
+    for (const SourceName& source : names_.sources()) names.sources.push_back(source.id);
+    for (std::size_t region = 0; region < names_.region_count(); ++region) names.regions.emplace_back(names_.region_name(std::uint16_t(region)));
+    for (std::size_t i = 0; i < 3; ++i) names.evidences.emplace_back(name(Evidence(i)));
+    for (std::size_t i = 0; i < kOutcomes; ++i) names.outcomes.emplace_back(name(Outcome(i)));
+    for (std::size_t i = 0; i < kReasons; ++i) names.reasons.emplace_back(name(Reason(i)));
+    return names;
+  }
+  std::uint8_t priority_of(std::size_t source) const {
+    return source < programme_.sources.size() ? programme_.sources[source].priority : std::uint8_t(identity::Source::kPriorityMax);
+  }
+
+  core::Status settle_and_book();
+  void settle(journal::Publication* publication, ledger::RunPosting* posting, db::Transaction* tx);
+  void close_segments();
+  journal::Run run_row(journal::RunId run, const ledger::RunTotals& totals) const;
+  void finish_report(const Tally& settled);
+
+  identity::Instance& instance_;
+  const identity::Programme& programme_;
+  const methodology::Library& library_;
+  const AccountRequest& request_;
+  Profile profile_;
+  core::Zone zone_;
+  Names names_;
+  methodology::Selection selection_;
+  RuleBook rules_;
+  AssetBook assets_;
+  Layout layout_;
+  Reporter reporter_;
+  Tally empty_, tally_;
+  std::vector<Noted> noted_;
+  std::unique_ptr<RecordSource> source_;
+  std::unique_ptr<KeyFilter> filter_;
+  std::unique_ptr<Shuffle> fresh_;
+  std::vector<std::uint64_t> candidates_;
+  std::set<std::int32_t> days_;
+  core::Digest inputs_digest_{}, settings_digest_{};
+  std::string key_;
+  std::uint64_t repetition_ = 0;
+  int margin_days_ = 0;
+  journal::Names journal_names_;
+  LookBack look_back_;
+  std::map<core::Day, journal::SegmentWriter> writers_;
+  std::map<core::Day, journal::SegmentInfo> segments_;
+  AccountReport report_;
+};
+
+core::Status AccountingRun::settle_and_book() {
+  auto begin = std::chrono::steady_clock::now();
+  writers_.clear();
+  segments_.clear();
+  if (request_.dry_run) {
+    settle(nullptr, nullptr, nullptr);
+    report_.seconds_settle += seconds_since(begin);
+    return core::Done{};
+  }
+  db::Transaction tx = instance_.database().begin();
+  const journal::RunId run = journal::next_run_id(tx);
+  journal::Publication publication(instance_.journal(), run);
+  const std::size_t noted_before = noted_.size();
+  try {
+    auto posting = ledger::RunPosting::start(tx, run_key(), fmt::format("accounting run {}", run));
+    if (!posting) return posting.error();
+    ledger::RunPosting open_posting = *std::move(posting);
+    settle(&publication, &open_posting, &tx);
+    report_.seconds_settle += seconds_since(begin);
+    begin = std::chrono::steady_clock::now();
+    const bool changes_nothing = writers_.empty() && report_.repeats.has_value();
+    if (changes_nothing) {
+      publication.discard();
+      return core::Done{};  // the transaction rolls back
+    }
+    reporter_.say({Progress::Step::book, source_->rows(), 0, 0}, true);
+    close_segments();
+    const ledger::RunTotals totals = open_posting.finish();
+    journal::insert_run(tx, run_row(run, totals));
+    for (const auto& [day, info] : segments_) journal::insert_segment(tx, programme_.id, day, run, info);
+    tx.commit();
+  } catch (...) {
+    noted_.resize(noted_before);
+    writers_.clear();
+    publication.discard();
+    throw;
+  }
+  publication.publish();
+  report_.run = run;
+  report_.seconds_book = seconds_since(begin);
+  return core::Done{};
+}
+
+void AccountingRun::settle(journal::Publication* publication, ledger::RunPosting* posting, db::Transaction* tx) {
+  StageInput input{.fresh = fresh_.get(),
+                   .fresh_layout = layout_,
+                   .earlier = look_back_.earlier.get(),
+                   .earlier_layout = LookBack::kEarlierLayout,
+                   .rules = &rules_,
+                   .priorities = {},
+                   .points = {programme_.points.per_milligram.numerator, programme_.points.per_milligram.denominator, programme_.points.daily_cap},
+                   .verdicts = std::move(look_back_.verdicts),
+                   .repeated = look_back_.repeated.get(),
+                   .window = look_back_.window,
+                   .note_lines = request_.rejects.has_value(),
+                   .empty_tally = &empty_};
+  for (std::size_t source = 0; source < kSourcesMax; ++source) input.priorities.push_back(priority_of(source));
+  journal_names_.methodologies = rules_.methodologies();  // what rows carry the index of
+
+  Tally settled = empty_;
+  const std::size_t row_group_rows = std::clamp<std::size_t>(kOpenRowsBytes / kRowBytesGuess / std::max<std::size_t>(days_.size(), 1), 1024, 64 * 1024);
+  OrderedLane<PartitionResult> journal_lane(8, [&](PartitionResult& result) {
+    settled.add(result.tally);
+    noted_.insert(noted_.end(), result.noted.begin(), result.noted.end());
+    if (publication == nullptr) return;
+    for (const auto& slice : result.days) {
+      auto writer = writers_.find(slice.day);
+      if (writer == writers_.end()) {
+        journal::Metadata metadata{{"tanhui.programme", programme_.id}, {"tanhui.day", core::to_text(slice.day)}};
+        writer = writers_.try_emplace(slice.day, publication->stage(programme_.id, slice.day), journal_names_, std::move(metadata),
+                                      journal::SegmentOptions{row_group_rows}).first;
+      }
+      writer->second.append(result.rows, slice.begin, slice.end);
+    }
+  });
+  std::vector<ledger::AssetId> asset_ids;
+  OrderedLane<std::vector<Delta>> ledger_lane(64, [&](std::vector<Delta>& deltas) {
+    if (posting == nullptr || deltas.empty()) return;
+    const std::vector<ledger::Asset> assets = assets_.assets();
+    while (asset_ids.size() < assets.size()) asset_ids.push_back(ledger::asset_id(*tx, assets[asset_ids.size()]));
+    for (const Delta& delta : deltas) posting->add(asset_ids[delta.asset], delta.person, delta.amount);
+  });
+  std::atomic<std::size_t> next{0}, settled_partitions{0};
+  on_threads(
+      request_.threads,
+      [&](unsigned) {
+        PersonStage stage(input, zone_, assets_);
+        for (std::size_t partition = next++; partition < Shuffle::kPartitions; partition = next++) {
+          PartitionResult result = stage.run(partition);
+          std::vector<Delta> deltas = std::move(result.deltas);
+          ledger_lane.bring(partition, std::move(deltas));
+          journal_lane.bring(partition, std::move(result));
+          reporter_.say({Progress::Step::settle, source_->rows(), ++settled_partitions, Shuffle::kPartitions});
+        }
+      },
+      [&](std::exception_ptr why) {
+        next = Shuffle::kPartitions;
+        ledger_lane.stop(why);
+        journal_lane.stop(why);
+      });
+  finish_report(settled);
+}
+
+// Finishing a file means encoding its last rows, hashing and syncing it: the threads share the files.
+void AccountingRun::close_segments() {
+  std::vector<std::pair<core::Day, journal::SegmentWriter*>> open;
+  for (auto& [day, writer] : writers_) open.emplace_back(day, &writer);
+  std::atomic<std::size_t> next{0};
+  std::mutex mutex;
+  on_threads(
+      request_.threads,
+      [&](unsigned) {
+        for (std::size_t at = next++; at < open.size(); at = next++) {
+          journal::SegmentInfo info = open[at].second->close();
+          const std::scoped_lock lock(mutex);
+          segments_.emplace(open[at].first, std::move(info));
+        }
+      },
+      [&](std::exception_ptr) { next = open.size(); });
+  for (const auto& [day, info] : segments_) {
+    ++report_.segments;
+    report_.segment_rows += info.rows;
+    report_.segment_bytes += info.bytes;
+  }
+  writers_.clear();
+}
+
+journal::Run AccountingRun::run_row(journal::RunId run, const ledger::RunTotals& totals) const {
+  const Tally& tally = report_.tally;
+  const auto count = [&](Outcome outcome) { return std::int64_t(tally.of(outcome)); };
+  return {.id = run,
+          .key = run_key(),
+          .programme = programme_.id,
+          .started_ms = request_.now_ms,
+          .finished_ms = request_.now_ms + core::Millis(1000 * report_.seconds()),
+          .inputs_digest = inputs_digest_,
+          .settings_digest = settings_digest_,
+          .postings_digest = totals.digest,
+          .records = std::int64_t(tally.all()),
+          .accepted = count(Outcome::accepted),
+          .duplicate = count(Outcome::duplicate),
+          .capped = count(Outcome::capped),
+          .rejected = count(Outcome::rejected),
+          .held = count(Outcome::held),
+          .no_consent = count(Outcome::no_consent),
+          .adjusted = std::int64_t(tally.adjusted),
+          .people = std::int64_t(tally.people_credited),
+          .milligrams = core::add_or_throw(tally.milligrams, tally.adjusted_milligrams),
+          .points = core::add_or_throw(tally.points, tally.adjusted_points),
+          .report = ""};
+}
+
+void AccountingRun::finish_report(const Tally& settled) {
+  report_.tally = tally_;
+  report_.tally.add(settled);
+  core::invariant(report_.tally.all() == source_->rows(), "counts in equal counts out");
+  report_.programme = programme_.id;
+  report_.profile = profile_.id;
+  report_.dry_run = request_.dry_run;
+  report_.inputs_digest = core::to_hex(inputs_digest_);
+  report_.names = journal_names_;
+  report_.methodologies = rules_.methodologies();
+  report_.illustrative = rules_.illustrative();
+  report_.input_bytes = source_->bytes_done();
+  report_.spilled_bytes = fresh_->spilled_bytes();
+  report_.first_day = days_.empty() ? core::Day{0} : core::Day{*days_.begin()};
+  report_.last_day = days_.empty() ? core::Day{-1} : core::Day{*days_.rbegin()};
+}
+
+}  // namespace
+
+core::Result<AccountReport> account(identity::Instance& instance, const identity::Programme& programme, const methodology::Library& library,
+                                    const AccountRequest& request) {
+  auto profile = request.profile.empty() ? core::Result<Profile>(native_profile()) : load_profile(request.profile);
+  if (!profile) return profile.error();
+  auto zone = core::Zone::find(programme.time_zone);
+  if (!zone) return zone.error();
+  if (programme.sources.size() > kSourcesMax || library.activities().size() > kActivitiesMax) {
+    return core::Error{core::ErrorCode::refused, "account.too-many-words",
+                       fmt::format("a run takes {} sources and {} activity types", kSourcesMax, kActivitiesMax),
+                       "split the programme", {{"sources", std::to_string(programme.sources.size())}}};
+  }
+  return AccountingRun(instance, programme, library, request, *std::move(profile), *std::move(zone)).go();
+}
+
+}  // namespace tanhui::activity

@@ -1,0 +1,203 @@
+#include "activity/look_back.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "activity/intake_stage.h"
+#include "activity/person_stage.h"
+
+namespace tanhui::activity {
+namespace {
+
+constexpr core::Millis kBeyondADay = core::kMillisPerDay - 1;
+
+// Readings reach seven days back and forth; anything else as far as its longest act, and a day for the clock.
+int margin_of(std::span<const ActRule> rules) {
+  core::Millis longest = 0;
+  bool readings = false;
+  for (const ActRule& rule : rules) {
+    readings |= rule.part == Part::reading;
+    longest = std::max(longest, std::min(rule.limits.duration_max_ms, kDurationLimit));
+  }
+  const int days = 1 + int((longest + kBeyondADay) / core::kMillisPerDay);
+  return readings ? std::max(days, kBaselineDays + 1) : days;
+}
+
+class Backward {
+ public:
+  explicit Backward(LookBackInput& input) : input_(input), uses_(KeyUse::kWords, input.memory_bytes / 4, input.spill_folder) {}
+
+  core::Result<LookBack> run() {
+    LookBack result;
+    std::vector<std::uint64_t> candidates = std::move(input_.candidates);
+    if (auto status = note_earlier_uses(candidates); !status) return status.error();
+    const bool everything = candidates.size() > Packer::kCandidatesMax;
+    if (!everything) result.repeated = std::make_unique<KeySet>(candidates);
+    if (everything || !result.repeated->empty()) note_fresh_uses(result.repeated.get());
+    const Contested contested = find_contested(uses_);
+
+    std::vector<core::Day> touched = input_.touched;
+    touched.insert(touched.end(), contested.earlier_days.begin(), contested.earlier_days.end());
+    const auto load = [&](int margin) {
+      result.margin_days = margin;
+      result.window = Window(touched, margin);
+      return load_earlier(result);
+    };
+    // Earlier records may bring rules with longer acts than the new ones have.
+    if (auto status = load(std::max(input_.margin_days, margin_of(input_.rules->rules()))); !status) return status.error();
+    while (result.margin_days < margin_of(input_.rules->rules())) {
+      if (auto status = load(margin_of(input_.rules->rules())); !status) return status.error();
+    }
+    if (!contested.events.empty() || !contested.objects.empty()) result.verdicts = judge_contested(contested, result);
+    return result;
+  }
+
+ private:
+  // Event and object keys of the whole journal that a new record may share.
+  core::Status note_earlier_uses(std::vector<std::uint64_t>& candidates) {
+    using journal::Column;
+    constexpr journal::ColumnSet wanted{Column::person, Column::event, Column::object};
+    Shuffle::Writer writer(uses_);
+    std::vector<std::uint64_t> hits;
+    for (const auto& segment : input_.segments) {
+      auto status = each_row_group(segment, wanted, [&](const journal::Columns& columns) {
+        for (std::size_t i = 0; i < columns.size(); ++i) {
+          const auto note = [&](std::uint64_t key, bool object) {
+            if (key == 0 || !input_.filter->may_hold(key)) return;
+            write_use(writer, KeyUse::of(key, columns.person[i], segment.day, true, object));
+            if (candidates.size() <= Packer::kCandidatesMax) candidates.push_back(key);
+          };
+          note(columns.event[i], false);
+          if (!columns.object.empty()) note(columns.object[i], true);
+        }
+        return core::Status(core::Done{});
+      });
+      if (!status) return status;
+    }
+    return core::Done{};
+  }
+
+  void note_fresh_uses(const KeySet* repeated) {
+    Shuffle::Writer writer(uses_);
+    each_row(*input_.fresh, input_.fresh_layout, [&](const RowView& view) {
+      const Row& row = view.row();
+      const core::Day day = input_.zone.local_day(row.start_ms());
+      if (repeated == nullptr || repeated->holds(row.event)) write_use(writer, KeyUse::of(row.event, row.person, day, false, false));
+      if (view.object() != 0 && (repeated == nullptr || repeated->holds(view.object()))) {
+        write_use(writer, KeyUse::of(view.object(), row.person, day, false, true));
+      }
+    });
+  }
+
+  static void write_use(Shuffle::Writer& writer, const KeyUse& use) { new (writer.add(use.key)) KeyUse(use); }
+
+  template <class Use>
+  static void each_row(const Shuffle& shuffle, const Layout& layout, Use&& use) {
+    for (std::size_t partition = 0; partition < Shuffle::kPartitions; ++partition) {
+      shuffle.each_block(partition, [&](const std::uint64_t* words, std::size_t rows) {
+        for (std::size_t i = 0; i < rows; ++i, words += layout.words()) use(RowView(words, layout));
+      });
+    }
+  }
+
+  template <class Use>
+  core::Status each_row_group(const journal::CataloguedSegment& segment, journal::ColumnSet wanted, Use&& use) {
+    auto reader = journal::SegmentReader::open(input_.journal / segment.info.path);
+    if (!reader) return reader.error();
+    auto opened = *std::move(reader);
+    journal::Columns columns;
+    for (std::size_t group = 0; group < opened.row_groups(); ++group) {
+      if (auto status = opened.read(group, wanted, *input_.names, columns); !status) return status;
+      if (input_.names->reasons.size() > kReasons || input_.names->outcomes.size() > kOutcomes || input_.names->sources.size() > kSourcesMax) {
+        return core::Error{core::ErrorCode::refused, "account.newer-journal",
+                           fmt::format("{} holds outcomes or reasons that this version does not know", segment.info.path.string()),
+                           "use the version of tanhui that wrote it, or a newer one", {{"segment", segment.info.path.string()}}};
+      }
+      if (auto status = use(columns); !status) return status;
+    }
+    return core::Done{};
+  }
+
+  core::Status load_earlier(LookBack& result) {
+    result.earlier.reset();
+    std::optional<Shuffle::Writer> writer;
+    for (const auto& segment : input_.segments) {
+      if (result.window.of(segment.day) == Window::Place::outside) continue;
+      if (!result.earlier) {
+        result.earlier = std::make_unique<Shuffle>(LookBack::kEarlierLayout.words(), input_.memory_bytes, input_.spill_folder);
+        writer.emplace(*result.earlier);
+      }
+      auto status = each_row_group(segment, journal::ColumnSet::all(), [&](const journal::Columns& columns) -> core::Status {
+        for (std::size_t i = 0; i < columns.size(); ++i) {
+          const auto rule = rule_of(columns, i);
+          if (!rule) return rule.error();
+          write_earlier(*writer, columns, i, *rule);
+        }
+        return core::Done{};
+      });
+      if (!status) return status;
+    }
+    return core::Done{};
+  }
+
+  core::Result<std::uint16_t> rule_of(const journal::Columns& columns, std::size_t i) {
+    const core::Day day = input_.zone.local_day(columns.start_ms[i]);
+    const std::uint64_t what = std::uint64_t(columns.methodology[i]) << 48 | std::uint64_t(columns.activity[i]) << 32 |
+                               std::uint64_t(columns.region[i]) << 16;
+    const auto key = std::pair(what, day.count);
+    if (const auto known = rules_.find(key); known != rules_.end()) return known->second;
+    const journal::Names& names = *input_.names;
+    auto rule = input_.rules->find_booked(names.methodologies[columns.methodology[i]], columns.activity[i], names.regions[columns.region[i]], day);
+    if (rule) rules_[key] = *rule;
+    return rule;
+  }
+
+  static void write_earlier(Shuffle::Writer& writer, const journal::Columns& columns, std::size_t i, std::uint16_t rule) {
+    const auto reason = Reason(columns.reason[i]);
+    const auto outcome = Outcome(columns.outcome[i]);
+    const bool has_end = columns.duration_ms[i] != journal::kMissing;
+    std::uint64_t* words = writer.add(columns.person[i].high);
+    new (words) Row{.person = columns.person[i],
+                    .event = columns.event[i],
+                    .when = pack_when(columns.start_ms[i], columns.activity[i], columns.source[i], Evidence(columns.evidence[i])),
+                    .duration = pack_duration(has_end ? columns.duration_ms[i] : 0, has_end, reason == Reason::reversal),
+                    .quantity = columns.quantity[i] == journal::kMissing ? kQuantityMissing : std::uint32_t(columns.quantity[i]),
+                    .line = 0,
+                    .rule = rule,
+                    .region = columns.region[i]};
+    std::size_t at = sizeof(Row) / 8;
+    words[at++] = columns.object.empty() ? 0 : columns.object[i];
+    for (const auto& extra : columns.extra) words[at++] = std::uint64_t(extra.empty() ? kMissing : extra[i]);
+    new (words + at) Booked{.milligrams = columns.milligrams[i],
+                            .points = std::int32_t(columns.points[i]),
+                            .revision = columns.revision[i],
+                            .outcome = outcome,
+                            .reason = reason,
+                            .winner = columns.winner.empty() ? 0 : columns.winner[i]};
+  }
+
+  Verdicts judge_contested(const Contested& contested, const LookBack& result) {
+    const KeySet events(contested.events), objects(contested.objects);
+    const std::span<const ActRule> rules = input_.rules->rules();
+    std::vector<Claim> claims;
+    const auto claim = [&](const RowView& view, bool earlier) {
+      const Row& row = view.row();
+      if (!events.holds(row.event) && (view.object() == 0 || !objects.holds(view.object()))) return;
+      claims.push_back({row.person, act_of(view, rules[row.rule], input_.priority(row.source()), input_.zone, earlier)});
+    };
+    each_row(*input_.fresh, input_.fresh_layout, [&](const RowView& view) { claim(view, false); });
+    if (result.earlier) each_row(*result.earlier, LookBack::kEarlierLayout, [&](const RowView& view) { claim(view, true); });
+    return judge(std::move(claims), contested, rules);
+  }
+
+  LookBackInput& input_;
+  Shuffle uses_;
+  std::map<std::pair<std::uint64_t, std::int32_t>, std::uint16_t> rules_;
+};
+
+}  // namespace
+
+core::Result<LookBack> look_back(LookBackInput input) { return Backward(input).run(); }
+
+}  // namespace tanhui::activity
