@@ -226,7 +226,7 @@ struct RunPosting::State {
     flush();
     finished = true;
     for (const RunTotals::PerAsset& sum : per_asset) {
-      if (sum.asset.value == 0) continue;
+      if (sum.requested == 0 && sum.booked == 0 && sum.debt_change == 0) continue;
       if (sum.booked != 0)
         core::invariant(book_own(tx, transfer, counter, sum.asset, -sum.booked), "the counter side of a run stays in its bounds");
       totals.per_asset.push_back(sum);
