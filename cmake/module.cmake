@@ -5,6 +5,7 @@
 add_library(tanhui_flags INTERFACE)
 target_compile_options(tanhui_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror
                                               $<$<CONFIG:Release>:-O3 -fno-plt>)
+target_compile_definitions(tanhui_flags INTERFACE $<$<NOT:$<CONFIG:Release>>:_GLIBCXX_ASSERTIONS>)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # g++ 12 sees overlaps and overflows in "text" + std::to_string(n) that are not there (GCC bugs 105329, 105651).
   target_compile_options(tanhui_flags INTERFACE -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds)
