@@ -1,1 +1,74 @@
-// cli
+#include "cli/cli.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+
+#include "cli/account_command.h"
+#include "cli/interrupt.h"
+#include "cli/people_commands.h"
+#include "cli/shell.h"
+#include "core/invariant.h"
+
+namespace tanhui::cli {
+namespace {
+
+// A segment is one open file per local day; the usual soft limit of 1024 is fewer than three years.
+void allow_many_files() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+int parse_and_run(int argc, char** argv) {
+  Shell shell;
+  shell.home = find_home(argv[0]);
+  const char* instance = std::getenv("TANHUI_INSTANCE");
+  shell.instance = instance != nullptr && *instance != '\0' ? instance : ".instance";
+  const char* language = std::getenv("LANG");
+  if (language != nullptr && std::string_view(language).starts_with("zh")) shell.language = "zh";
+  int exit_code = kOk;
+
+  CLI::App app("Tanhui: open infrastructure for carbon inclusion", "tanhui");
+  app.set_version_flag("--version", "tanhui 0.1.0");
+  app.add_option("--instance", shell.instance, "folder of the installation: accounts, journal, key (default .instance, or TANHUI_INSTANCE)");
+  app.add_option("--home", shell.home, "folder with methodologies/, programmes/, profiles/ (default: the source tree, or TANHUI_HOME)");
+  app.add_option("--lang", shell.language, "en or zh")->check(CLI::IsMember({"en", "zh"}));
+  app.require_subcommand(1);
+  app.fallthrough();
+  add_account_command(app, shell, exit_code);
+  add_people_commands(app, shell, exit_code);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    app.exit(error);
+    return kRefused;
+  }
+  return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  allow_many_files();
+  try {
+    return parse_and_run(argc, argv);
+  } catch (const Interrupted&) {
+    fmt::print(stderr, "stopped; nothing was booked\n");
+    return kInterrupted;
+  } catch (const core::InvariantBroken& broken) {
+    fmt::print(stderr, "error: {}\n  what to do: nothing was booked; this is a mistake in the program, please report it\n", broken.what());
+    return kFailed;
+  } catch (const std::exception& failure) {
+    fmt::print(stderr, "error: {}\n  what to do: nothing was booked; mend the cause (disk, memory, rights) and try again\n", failure.what());
+    return kFailed;
+  }
+}
+
+}  // namespace tanhui::cli

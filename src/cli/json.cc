@@ -1,0 +1,2 @@
+// Boost.JSON is compiled here, once, from its headers.
+#include <boost/json/src.hpp>
