@@ -159,7 +159,7 @@ const Source* Programme::find_source(std::string_view source) const {
 }
 
 core::Result<Programme> parse_programme(std::string_view yaml, std::string_view file_name) {
-  Problems problems{std::string(file_name), std::string(kInvalid)};
+  Problems problems{std::string(file_name), yaml, std::string(kInvalid)};
   YAML::Node root;
   try {
     root = YAML::Load(std::string(yaml));

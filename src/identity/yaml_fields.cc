@@ -10,9 +10,20 @@ namespace tanhui::identity {
 std::string join(std::span<const std::string> words) { return fmt::format("{}", fmt::join(words, ", ")); }
 std::string join(std::initializer_list<std::string_view> words) { return fmt::format("{}", fmt::join(words, ", ")); }
 
+namespace {
+
+/// yaml-cpp counts bytes; people and editors count characters.
+int column_in_characters(std::string_view text, const YAML::Mark& mark) {
+  for (int line = 0; line < mark.line && !text.empty(); ++line) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  const std::string_view before = text.substr(0, std::min(std::size_t(mark.column), text.size()));
+  return 1 + int(std::count_if(before.begin(), before.end(), [](char byte) { return (byte & 0xC0) != 0x80; }));
+}
+
+}  // namespace
+
 void Problems::add(const YAML::Mark& mark, const std::string& message, const std::string& action) {
   if (first_) return;
-  const std::string place = mark.is_null() ? file_ : fmt::format("{}:{}:{}", file_, mark.line + 1, mark.column + 1);
+  const std::string place = mark.is_null() ? file_ : fmt::format("{}:{}:{}", file_, mark.line + 1, column_in_characters(text_, mark));
   first_ = core::Error{core::ErrorCode::invalid_input, id_, fmt::format("{}: {}", place, message), action, {{"place", place}}};
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,12 +17,15 @@ namespace tanhui::identity {
 
 class Problems {
  public:
-  Problems(std::string file, std::string id) : file_(std::move(file)), id_(std::move(id)) {}
+  /// `text` is the file's; `id` the errors' id.
+  Problems(std::string file, std::string_view text, std::string id) : file_(std::move(file)), text_(text), id_(std::move(id)) {}
   void add(const YAML::Mark& mark, const std::string& message, const std::string& action);
   const std::optional<core::Error>& first() const { return first_; }
 
  private:
-  std::string file_, id_;
+  std::string file_;
+  std::string_view text_;
+  std::string id_;
   std::optional<core::Error> first_;
 };
 

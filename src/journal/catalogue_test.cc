@@ -1,0 +1,94 @@
+#include "journal/catalogue.h"
+
+#include <gtest/gtest.h>
+
+namespace tanhui::journal {
+namespace {
+
+Run small_run(RunId id, std::string key) {
+  Run run;
+  run.id = id;
+  run.key = std::move(key);
+  run.programme = "city";
+  run.started_ms = 100;
+  run.finished_ms = 200;
+  run.inputs_digest.fill(1);
+  run.settings_digest.fill(2);
+  run.postings_digest.fill(3);
+  run.records = 21;
+  run.accepted = 1, run.duplicate = 2, run.capped = 3, run.rejected = 4, run.held = 5, run.no_consent = 6;
+  run.adjusted = 7;
+  run.people = 8;
+  run.milligrams = -9;
+  run.points = 10;
+  run.report = "{}";
+  return run;
+}
+
+SegmentInfo small_segment() {
+  SegmentInfo info;
+  info.path = "elsewhere/staged.parquet";
+  info.rows = 3;
+  info.bytes = 4;
+  info.milligrams = -5;
+  info.points = 6;
+  info.sha256.fill(7);
+  info.person_min = {1, 2};
+  info.person_max = {3, 4};
+  info.start_min = -8;
+  info.start_max = 9;
+  return info;
+}
+
+TEST(Catalogue, RunsComeBackAsTheyWere) {
+  db::Database database = *db::Database::open(":memory:");
+  EXPECT_EQ(next_run_id(database), RunId(1));
+  {
+    db::Transaction tx = database.begin();
+    insert_run(tx, small_run(1, "a"));
+    insert_run(tx, small_run(2, "b"));
+    EXPECT_THROW(insert_run(tx, small_run(3, "b")), db::ConstraintBroken) << "one key, one run";
+    Run lost = small_run(3, "c");
+    lost.records = 22;
+    EXPECT_THROW(insert_run(tx, lost), db::ConstraintBroken) << "counts in equal counts out";
+    tx.commit();
+  }
+  EXPECT_EQ(next_run_id(database), RunId(3));
+  EXPECT_EQ(find_run_by_key(database, "c"), std::nullopt);
+  const auto found = find_run_by_key(database, "b");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->id, RunId(2));
+  EXPECT_EQ(found->no_consent, 6);
+  EXPECT_EQ(found->milligrams, -9);
+  EXPECT_EQ(found->points, 10);
+  EXPECT_EQ(found->postings_digest[31], 3);
+  EXPECT_EQ(found->report, "{}");
+  EXPECT_EQ(latest_runs(database, 1).at(0).id, RunId(2));
+  EXPECT_EQ(find_run(database, 1)->key, "a");
+}
+
+TEST(Catalogue, SegmentsOfDays) {
+  db::Database database = *db::Database::open(":memory:");
+  db::Transaction tx = database.begin();
+  insert_run(tx, small_run(1, "a"));
+  insert_run(tx, small_run(2, "b"));
+  const core::Day first = core::day_of(2024, 9, 2);
+  for (const RunId run : {RunId(2), RunId(1)})
+    for (int day = 0; day < 3; ++day) insert_segment(tx, "city", {first.count + day}, run, small_segment());
+  insert_segment(tx, "other", first, 1, small_segment());
+  EXPECT_THROW(insert_segment(tx, "city", first, 1, small_segment()), db::ConstraintBroken) << "a segment is written once";
+  EXPECT_THROW(insert_segment(tx, "city", first, 9, small_segment()), db::ConstraintBroken) << "of a run that is booked";
+  const auto two_days = segments_between(tx, "city", first, {first.count + 1});
+  ASSERT_EQ(two_days.size(), 4u);
+  EXPECT_EQ(two_days[0].day, first);
+  EXPECT_EQ(two_days[0].run, RunId(1));
+  EXPECT_EQ(two_days[1].run, RunId(2));
+  EXPECT_EQ(two_days[0].info.path, "programme=city/day=2024-09-02/run-000001.parquet");
+  EXPECT_EQ(two_days[0].info.start_min, -8);
+  EXPECT_EQ(two_days[0].info.person_max, (core::PersonKey{3, 4}));
+  EXPECT_EQ(segments_of(tx, 1).size(), 4u);
+  EXPECT_EQ(programmes_with_segments(tx), (std::vector<std::string>{"city", "other"}));
+}
+
+}  // namespace
+}  // namespace tanhui::journal
