@@ -48,13 +48,13 @@ TEST(Catalogue, RunsComeBackAsTheyWere) {
     insert_run(tx, small_run(1, "a"));
     insert_run(tx, small_run(2, "b"));
     EXPECT_THROW(insert_run(tx, small_run(3, "b")), db::ConstraintBroken) << "one key, one run";
-    Run lost = small_run(3, "c");
+    auto lost = small_run(3, "c");
     lost.records = 22;
     EXPECT_THROW(insert_run(tx, lost), db::ConstraintBroken) << "counts in equal counts out";
     tx.commit();
   }
   EXPECT_EQ(next_run_id(database), RunId(3));
-  EXPECT_EQ(find_run_by_key(database, "c"), std::nullopt);
+  EXPECT_FALSE(find_run_by_key(database, "c"));
   const auto found = find_run_by_key(database, "b");
   ASSERT_TRUE(found);
   EXPECT_EQ(found->id, RunId(2));
