@@ -37,7 +37,7 @@ step() {
   [ ! -t 1 ] || printf '\r\033[K%s: %ss\n' "$step_title" "$step_seconds"
   if [ "$step_status" -ne 0 ]; then
     say "--- the end of $step_log ---" >&2
-    grep -a -n -m 12 -E 'error:|Error |FAILED|E: ' "$step_log" >&2 || true
+    head -n -25 "$step_log" | grep -a -n -m 12 -E 'error:|Error |FAILED|^E: ' >&2 || true  # the first errors usually say more than the last
     tail -n 25 "$step_log" >&2
     say "---" >&2
   fi
