@@ -42,6 +42,9 @@ else()
   file(GLOB parquet_library ${pyarrow_dir}/libparquet.so.*)
   add_library(arrow_parquet INTERFACE)
   target_link_libraries(arrow_parquet INTERFACE ${arrow_library} ${parquet_library})
+  # The wheel's libparquet exports a newer simdjson of its own, and the first library on the link line gives its symbols to everybody.
+  # As an option ours comes first. Arrow itself parses JSON only for extension types that nobody registers here.
+  target_link_options(arrow_parquet INTERFACE $<TARGET_FILE:simdjson::simdjson>)
   target_include_directories(arrow_parquet SYSTEM INTERFACE ${pyarrow_dir}/include)
   list(APPEND CMAKE_BUILD_RPATH ${pyarrow_dir})
 endif()

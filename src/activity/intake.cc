@@ -4,6 +4,8 @@
 
 #include "activity/csv_rows.h"
 #include "activity/intake_records.h"
+#include "activity/json_reader.h"
+#include "activity/parquet_reader.h"
 #include "core/invariant.h"
 
 namespace tanhui::activity {
@@ -17,6 +19,8 @@ using core::Result;
 struct Worker {
   explicit Worker(const Profile& profile) : tokeniser(profile.csv) {}
   CsvTokeniser tokeniser;
+  JsonRows json_rows;
+  ParquetRows parquet_rows;
   Table table;
   std::unique_ptr<RecordBuilder> builder;
 };
@@ -33,7 +37,7 @@ class ProfiledSource : public RecordSource {
     options.digest = context_.digest;
     reader_ = std::make_unique<InputReader>(
         std::move(files), options, [this](const OpenedFile& file) { return make_cutter(file); },
-        [this](const OpenedFile& file) { return make_batches(file); });
+        [this](const OpenedFile& file) { return open_parquet(file, bind_columns()); });
   }
 
   Result<bool> next(RecordBatch& batch) override {
@@ -55,19 +59,38 @@ class ProfiledSource : public RecordSource {
   InputReader::Place locate(std::uint32_t line) const override { return reader_->locate(line); }
 
  private:
-  Result<std::unique_ptr<Cutter>> make_cutter(const OpenedFile& file) {
-    BindColumns bind_columns = [this](const std::vector<std::string>& header, const std::string& name) {
-      return activity::bind(profile_, *context_.names, stations_, &header, name);
+  BindColumns bind_columns() {
+    return [this](const std::vector<std::string>& header, const std::string& file) {
+      return activity::bind(profile_, *context_.names, stations_, &header, file);
     };
-    return std::unique_ptr<Cutter>(std::make_unique<CsvCutter>(*profile_, file.name, std::move(bind_columns)));
   }
-  Result<std::unique_ptr<BatchReader>> make_batches(const OpenedFile& file) {
-    return Error{ErrorCode::invalid_input, "input.format", file.name + ": Parquet", "convert it to CSV", {}};
+  Result<std::unique_ptr<Cutter>> make_cutter(const OpenedFile& file) {
+    if (file.format == InputFormat::csv) return std::unique_ptr<Cutter>(std::make_unique<CsvCutter>(*profile_, file.name, bind_columns()));
+    if (!json_layout_) {
+      auto plan = activity::bind(profile_, *context_.names, stations_, nullptr, file.name);
+      if (!plan) return plan.error();
+      json_layout_ = std::make_shared<const JsonLayout>(*std::move(plan));
+    }
+    if (file.format == InputFormat::ndjson) return std::unique_ptr<Cutter>(std::make_unique<NdjsonCutter>(json_layout_));
+    return std::unique_ptr<Cutter>(std::make_unique<JsonListCutter>(json_layout_, file.name, profile_->records));
   }
 
   void parse(Piece& piece, Worker& worker, RecordBatch& batch) {
-    std::shared_ptr<const Plan> plan = static_cast<const CsvLayout&>(*piece.layout).plan;
-    tokenise_piece(piece, worker.tokeniser, worker.table);
+    std::shared_ptr<const Plan> plan;
+    switch (piece.format) {
+      case InputFormat::parquet:
+        plan = static_cast<const ParquetLayout&>(*piece.layout).plan;
+        worker.parquet_rows.read(piece, worker.table);
+        break;
+      case InputFormat::ndjson:
+      case InputFormat::json:
+        plan = static_cast<const JsonLayout&>(*piece.layout).plan;
+        worker.json_rows.read(piece, worker.table);
+        break;
+      default:
+        plan = static_cast<const CsvLayout&>(*piece.layout).plan;
+        tokenise_piece(piece, worker.tokeniser, worker.table);
+    }
     if (!worker.builder || worker.builder->plan() != plan) worker.builder = std::make_unique<RecordBuilder>(std::move(plan), context_);
     worker.builder->build(worker.table, piece.first_line, batch);
   }
@@ -106,6 +129,7 @@ class ProfiledSource : public RecordSource {
   std::shared_ptr<const Profile> profile_;
   std::shared_ptr<const Stations> stations_;
   Context context_;
+  std::shared_ptr<const JsonLayout> json_layout_;  // made and shared under the reader's lock
   std::unique_ptr<InputReader> reader_;
   std::mutex workers_mutex_;
   std::vector<std::unique_ptr<Worker>> workers_;
