@@ -1,6 +1,6 @@
 # A room of the house: src/<name> becomes the static library tanhui_<name>. ARROWS are the rooms it may include from; the test
 # `arrows` holds the #include lines against them. LIBS are libraries from outside. Every *_test.cc beside the code becomes one
-# test program <name>_test; every *_fuzz.cc is left to the fuzz preset.
+# test program <name>_test; every <part>_fuzz.cc one fuzz target <room>_<part>_fuzz of the fuzz preset.
 
 add_library(tanhui_flags INTERFACE)
 target_compile_options(tanhui_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror
@@ -20,6 +20,11 @@ if(TANHUI_TSAN)
   target_link_options(tanhui_flags INTERFACE -fsanitize=thread)
 endif()
 
+if(TANHUI_FUZZ)  # the warnings are g++'s business; clang has others
+  target_compile_options(tanhui_flags INTERFACE -fsanitize=fuzzer-no-link -Wno-error -Wno-unknown-warning-option)
+endif()
+add_custom_target(fuzzers)  # every *_fuzz.cc of every room; scripts/fuzz runs them
+
 function(tanhui_module name)
   cmake_parse_arguments(M "" "" "ARROWS;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cc *.h)
@@ -31,6 +36,17 @@ function(tanhui_module name)
     target_link_libraries(tanhui_${name} PUBLIC tanhui_${arrow})
   endforeach()
   target_precompile_headers(tanhui_${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled.h)
+
+  if(TANHUI_FUZZ)
+    file(GLOB fuzzers CONFIGURE_DEPENDS *_fuzz.cc)
+    foreach(file ${fuzzers})
+      get_filename_component(fuzzer ${file} NAME_WE)
+      add_executable(${name}_${fuzzer} ${file})
+      target_link_libraries(${name}_${fuzzer} PRIVATE tanhui_${name})
+      target_link_options(${name}_${fuzzer} PRIVATE -fsanitize=fuzzer)
+      add_dependencies(fuzzers ${name}_${fuzzer})
+    endforeach()
+  endif()
 
   file(GLOB tests CONFIGURE_DEPENDS *_test.cc)
   if(tests)

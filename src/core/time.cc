@@ -34,7 +34,7 @@ std::optional<Day> parse_day(std::string_view text) {
   const auto number = [&](std::size_t at, std::size_t length) {
     int value = 0;
     const auto [end, problem] = std::from_chars(text.data() + at, text.data() + at + length, value);
-    return problem == std::errc{} && end == text.data() + at + length && value >= 0 ? value : -1;
+    return problem == std::errc{} && end == text.data() + at + length && text[at] != '-' ? value : -1;  // "-000" is no year
   };
   const int year = number(0, 4), month = number(5, 2), day = number(8, 2);
   if (year < 0 || month < 1 || day < 1) return std::nullopt;

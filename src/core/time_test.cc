@@ -32,6 +32,7 @@ TEST(Day, CalendarText) {
       {"no day zero", "2023-01-00", std::nullopt},
       {"other separators", "2023/01/01", std::nullopt},
       {"a sign is not a digit", "-123-01-01", std::nullopt},
+      {"even before nothing but zeros", "-000-02-01", std::nullopt},
       {"not padded", "2023-1-01", std::nullopt},
       {"more behind it", "2023-01-01T", std::nullopt},
   };
