@@ -19,6 +19,8 @@ using namespace sqlite_api;
 
 constexpr int kBusySeconds = 30;          // how long a writer waits for another process
 constexpr int kCacheKibibytes = 32 * 1024;
+constexpr int kPageBytes = 16 * 1024;     // a bulk run is 40 % faster than with the default 4 KiB (bench/ledger); fixed when a file is made
+constexpr int kLogBytesKept = 64 << 20;   // a large run's write-ahead log is cut back to this
 constexpr std::size_t kStatementsMax = 256;
 
 [[noreturn]] void fail(sqlite3* handle, int code, std::string_view doing) {
@@ -231,15 +233,23 @@ sqlite3_module make_batch_module() {
 }
 const sqlite3_module kBatchModule = make_batch_module();
 
+/// A connection belongs to one thread at a time, so SQLite need not lock each call.
+soci::sqlite3_backend_factory const& without_call_locks() {
+  static const bool configured = sqlite3_config(SQLITE_CONFIG_MULTITHREAD) == SQLITE_OK;
+  core::invariant(configured, "SQLite is configured before its first connection");
+  return soci::sqlite3;
+}
+
 class SqliteConnection final : public Connection {
  public:
   explicit SqliteConnection(const std::string& path)
-      : session_(soci::sqlite3, fmt::format("db=\"{}\" timeout={}", path, kBusySeconds)),
+      : session_(without_call_locks(), fmt::format("db=\"{}\" timeout={}", path, kBusySeconds)),
         handle_(static_cast<soci::sqlite3_session_backend*>(session_.get_backend())->conn_) {
     sqlite3_busy_timeout(handle_, kBusySeconds * 1000);
+    run(fmt::format("PRAGMA page_size={}", kPageBytes), "setting up");
     use_write_ahead_log();
-    run(fmt::format("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA cache_size=-{}",
-                    kCacheKibibytes), "setting up");
+    run(fmt::format("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA cache_size=-{}; "
+                    "PRAGMA journal_size_limit={}", kCacheKibibytes, kLogBytesKept), "setting up");
     if (sqlite3_create_module_v2(handle_, "tanhui_batch", &kBatchModule, &batch_, nullptr) != SQLITE_OK)
       throw Failure("SQLite refused the batch table");
   }
