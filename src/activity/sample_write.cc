@@ -25,6 +25,7 @@ constexpr std::uint64_t kPeopleMax = 100'000'000;
 constexpr std::uint32_t kDaysMax = 3'660;
 constexpr std::size_t kBlock = 256 * 1024;
 constexpr std::size_t kRowMax = 512;  // generous: no field is longer than its kind allows
+constexpr int kFastest = 1;
 constexpr std::string_view kRegion = "420100";
 
 void check(const arrow::Status& status) {
@@ -280,7 +281,7 @@ std::unique_ptr<SampleWriter> open_writer(const SampleOptions& options, std::ost
   std::shared_ptr<arrow::io::OutputStream> out = std::make_shared<StreamSink>(stream);
   if (options.format == SampleFormat::parquet) return std::make_unique<ParquetWriter>(out, options.seed, options.compression);
   if (options.compression != SampleCompression::none) {
-    auto codec = arrow::util::Codec::Create(codec_of(options.compression));
+    auto codec = arrow::util::Codec::Create(codec_of(options.compression), kFastest);  // gzip's usual level takes ten times as long
     check(codec.status());
     auto compressed = arrow::io::CompressedOutputStream::Make(codec->get(), out);
     check(compressed.status());
