@@ -260,6 +260,7 @@ struct Given {
 struct Step {
   std::string name;     // distance, reduction_factor, grid-average[420000, 2022], a let step, baseline, reduction
   std::string formula;  // as written; empty for given values and parameters
+  std::string worked;   // the formula with the numbers put in
   std::string amount, unit;
   std::string grade, source;  // of parameters and table rows
   std::optional<Status> status;

@@ -24,6 +24,9 @@ class Reference {
 
   /// Throws Refusal.
   Rational number(const Expr& expr);
+  bool truth(const Expr& expr);
+  std::string word(const Expr& expr);  // a choice or a word written out
+  int whole_year(const Expr& expr);    // a year key
   Rational step(std::size_t index);
   /// baseline - project - leakage, or reduction; may be negative; kg CO2e.
   Rational reduction();
@@ -32,9 +35,6 @@ class Reference {
   const std::vector<std::optional<Rational>>& steps() const { return steps_; }
 
  private:
-  bool truth(const Expr& expr);
-  std::string word(const Expr& expr);
-  int whole_year(const Expr& expr);
   Rational compute(const Expr& expr);
   Rational lookup(const Expr& expr);
   Rational sum(const Expr& expr);
