@@ -1,13 +1,13 @@
 // ledger_bench PEOPLE ASSETS: how fast a run's postings are booked. Four runs into a new SQLite file: into empty accounts, twice into
 // existing ones, and one whose every second amount takes back. Prints million person-asset postings per second, by the wall clock
 // and by the processor time of this process (the one to compare on a machine that is busy with other work), commit included.
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <ctime>
 #include <filesystem>
 #include <random>
-#include <fmt/format.h>
 
 #include "ledger/ledger.h"
 
@@ -23,7 +23,8 @@ double processor_seconds() {
 
 double wall_seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-void book_run(db::Database& database, const std::vector<core::PersonKey>& people, std::size_t assets, int number, std::string_view what, int least) {
+void book_run(db::Database& database, const std::vector<core::PersonKey>& people, std::size_t assets, int number, std::string_view what,
+              int least) {
   std::mt19937_64 random(std::uint64_t(number) + 1);
   const double wall = wall_seconds(), processor = processor_seconds();
   db::Transaction tx = database.begin();

@@ -15,7 +15,7 @@ class Statement {
  public:
   virtual ~Statement() = default;
   virtual void bind(std::span<const Parameter> parameters) = 0;
-  virtual bool step() = 0;                  // true: a row is there
+  virtual bool step() = 0;                   // true: a row is there
   virtual std::int64_t changed() const = 0;  // rows changed by the last finished run
   virtual void reset() = 0;
   virtual bool is_null(int column) const = 0;

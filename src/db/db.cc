@@ -27,7 +27,9 @@ std::size_t rows_in(std::span<const Column> columns) {
   std::optional<std::size_t> rows;
   for (const Column& column : columns) {
     if (std::holds_alternative<std::int64_t>(column)) continue;
-    const std::size_t size = column.index() == 0 ? std::get<0>(column).size() : column.index() == 1 ? std::get<1>(column).size() : std::get<2>(column).size();
+    const std::size_t size = column.index() == 0   ? std::get<0>(column).size()
+                             : column.index() == 1 ? std::get<1>(column).size()
+                                                   : std::get<2>(column).size();
     core::invariant(!rows || *rows == size, "the columns of a batch have the same length");
     rows = size;
   }
@@ -46,8 +48,7 @@ void Reader::visit_rows(std::string_view sql, std::span<const Parameter> paramet
 std::int64_t Transaction::exec_with(std::string_view sql, std::span<const Parameter> parameters) {
   InUse statement(connection_->prepare(sql));
   statement->bind(parameters);
-  while (statement->step()) {
-  }
+  while (statement->step()) {}
   return statement->changed();
 }
 
@@ -75,8 +76,11 @@ Snapshot::~Snapshot() {
 core::Result<Database> Database::open(std::string_view where) {
   constexpr std::string_view kSqlite = "sqlite:";
   if (where.find("://") != std::string_view::npos)
-    return core::Error{core::ErrorCode::invalid_input, "db.unknown-store", fmt::format("'{}' names a store that this build does not have", where),
-                       "give the path of a file, which becomes a SQLite database", {{"store", std::string(where)}}};
+    return core::Error{core::ErrorCode::invalid_input,
+                       "db.unknown-store",
+                       fmt::format("'{}' names a store that this build does not have", where),
+                       "give the path of a file, which becomes a SQLite database",
+                       {{"store", std::string(where)}}};
   if (where.starts_with(kSqlite)) where.remove_prefix(kSqlite.size());
   auto connection = open_sqlite(std::string(where));
   if (!connection) return connection.error();

@@ -38,7 +38,8 @@ class Reader {
   template <class... Columns, class... Args>
   std::vector<std::tuple<Columns...>> query(std::string_view sql, const Args&... args) {
     std::vector<std::tuple<Columns...>> rows;
-    each(sql, [&](const Row& row) { rows.push_back(to_tuple<Columns...>(row, std::index_sequence_for<Columns...>())); }, args...);
+    each(
+        sql, [&](const Row& row) { rows.push_back(to_tuple<Columns...>(row, std::index_sequence_for<Columns...>())); }, args...);
     return rows;
   }
   /// The first row, or nothing. A single column comes back bare: find<std::int64_t>(...) is optional<int64_t>.
@@ -127,12 +128,14 @@ class Database : public Reader {
 };
 
 /// A column of a batch: a number, a person's key or bytes for each row, or one number that stands in every row.
-using Column = std::variant<std::span<const std::int64_t>, std::span<const core::PersonKey>, std::span<const std::string_view>, std::int64_t>;
+using Column =
+    std::variant<std::span<const std::int64_t>, std::span<const core::PersonKey>, std::span<const std::string_view>, std::int64_t>;
 
 /// Many rows into one table through one prepared statement; fastest when rows arrive in the order of the primary key.
 ///   BulkInsert postings(tx, "posting", {"transfer", "owner", "asset", "amount"});
 ///   postings.insert({transfer_id, owners, assets, amounts});
-/// `conflict` is the end of the statement, for example "ON CONFLICT (owner, asset) DO UPDATE SET amount = balance.amount + excluded.amount".
+/// `conflict` is the end of the statement, for example "ON CONFLICT (owner, asset) DO UPDATE SET amount = balance.amount +
+/// excluded.amount".
 class BulkInsert {
  public:
   static constexpr std::size_t kColumnsMax = 8;

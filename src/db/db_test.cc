@@ -19,7 +19,8 @@ namespace {
 class InFolder : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() / fmt::format("tanhui-db-{}-{}", ::getpid(), testing::UnitTest::GetInstance()->current_test_info()->name());
+    folder_ = std::filesystem::temp_directory_path() /
+              fmt::format("tanhui-db-{}-{}", ::getpid(), testing::UnitTest::GetInstance()->current_test_info()->name());
     std::filesystem::create_directories(folder_);
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
@@ -31,7 +32,9 @@ class InFolder : public testing::Test {
   }
   static void make_table(Database& database) {
     Transaction tx = database.begin();
-    tx.exec("CREATE TABLE thing (id BIGINT PRIMARY KEY, label TEXT, secret BYTEA, count BIGINT CHECK (count BETWEEN -4611686018427387903 AND 4611686018427387903)) STRICT");
+    tx.exec(
+        "CREATE TABLE thing (id BIGINT PRIMARY KEY, label TEXT, secret BYTEA, count BIGINT CHECK (count BETWEEN -4611686018427387903 AND "
+        "4611686018427387903)) STRICT");
     tx.commit();
   }
   std::filesystem::path folder_;
@@ -48,7 +51,8 @@ TEST_F(Db, ValuesComeBackAsTheyWentIn) {
     EXPECT_EQ(tx.exec("INSERT INTO thing VALUES ($1, $2, $3, $4)", 2, "", Bytes{std::string_view("\0a\0", 3)}, -5), 1);
     tx.commit();
   }
-  const auto rows = database.query<std::int64_t, std::string, std::string, std::optional<std::int64_t>>("SELECT id, label, secret, count FROM thing ORDER BY id");
+  const auto rows = database.query<std::int64_t, std::string, std::string, std::optional<std::int64_t>>(
+      "SELECT id, label, secret, count FROM thing ORDER BY id");
   ASSERT_EQ(rows.size(), 2u);
   EXPECT_EQ(std::get<1>(rows[0]), "碳惠");
   EXPECT_EQ(std::get<3>(rows[0]), std::nullopt);
@@ -119,9 +123,9 @@ TEST_F(Db, AnIntegerNeverBecomesAFloat) {
   Transaction tx = database.begin();
   tx.exec("INSERT INTO thing (id, count) VALUES (1, $1)", kMax);
   EXPECT_THROW(tx.exec("UPDATE thing SET count = count + 1"), ConstraintBroken);
-  EXPECT_THROW(tx.exec("UPDATE thing SET count = count + $1", kMax), ConstraintBroken);           // inside 64 bits, outside the bound
-  EXPECT_THROW(tx.exec("UPDATE thing SET count = count * 4"), ConstraintBroken);                  // SQLite would go on in floating point
-  EXPECT_THROW(tx.exec("INSERT INTO thing (id, count) VALUES (2, 1.5)"), ConstraintBroken);       // STRICT
+  EXPECT_THROW(tx.exec("UPDATE thing SET count = count + $1", kMax), ConstraintBroken);      // inside 64 bits, outside the bound
+  EXPECT_THROW(tx.exec("UPDATE thing SET count = count * 4"), ConstraintBroken);             // SQLite would go on in floating point
+  EXPECT_THROW(tx.exec("INSERT INTO thing (id, count) VALUES (2, 1.5)"), ConstraintBroken);  // STRICT
   EXPECT_THROW(tx.exec("INSERT INTO thing (id, label) VALUES (2, X'00')"), ConstraintBroken);
   EXPECT_EQ(tx.find<std::int64_t>("SELECT count FROM thing"), kMax);
   EXPECT_THROW(tx.find<std::int64_t>("SELECT 9223372036854775807 + count FROM thing"), Failure);  // reading one is refused too
@@ -157,7 +161,11 @@ TEST_F(Db, AQuestionInsideAQuestion) {  // the same text: the statement that is 
 TEST_F(Db, WhatCannotBeOpened) {
   std::ofstream(path("text")) << "this is not a database, it is a text";
   std::filesystem::create_directory(path("folder"));
-  const struct { const char* why; std::string where; const char* id; } rows[] = {
+  const struct {
+    const char* why;
+    std::string where;
+    const char* id;
+  } rows[] = {
       {"no folder", path("missing/a.db"), "db.no-folder"},
       {"a text file", path("text"), "db.not-a-database"},
       {"a folder", path("folder"), "db.not-a-database"},
@@ -256,16 +264,14 @@ TEST_F(Db, BulkInsertTakesEveryKindOfColumn) {
   const std::vector<core::PersonKey> people = {{1, 2}, {3, 4}, {5, 6}};
   Transaction tx = database.begin();
   tx.exec("CREATE TABLE pair (id BIGINT PRIMARY KEY, label BYTEA, person BYTEA, count BIGINT) STRICT");
-  BulkInsert insert(tx, "pair", {"id", "label", "person", "count"},
-                    "ON CONFLICT (id) DO UPDATE SET count = pair.count + excluded.count");
-  const auto put = [&] {
-    return insert.insert({std::span(ids), std::span(labels), std::span(people), std::int64_t(10)});
-  };
+  BulkInsert insert(tx, "pair", {"id", "label", "person", "count"}, "ON CONFLICT (id) DO UPDATE SET count = pair.count + excluded.count");
+  const auto put = [&] { return insert.insert({std::span(ids), std::span(labels), std::span(people), std::int64_t(10)}); };
   EXPECT_EQ(put(), 3);
   EXPECT_EQ(put(), 3);
   using Found = std::tuple<std::int64_t, std::string, core::PersonKey, std::int64_t>;
   const std::vector<Found> expected = {{1, "one", {1, 2}, 20}, {2, "", {3, 4}, 20}, {3, std::string("t\0o", 3), {5, 6}, 20}};
-  EXPECT_EQ((tx.query<std::int64_t, std::string, core::PersonKey, std::int64_t>("SELECT id, label, person, count FROM pair ORDER BY id")), expected);
+  EXPECT_EQ((tx.query<std::int64_t, std::string, core::PersonKey, std::int64_t>("SELECT id, label, person, count FROM pair ORDER BY id")),
+            expected);
   EXPECT_EQ(insert.insert({std::span(ids).first(0), std::span(labels).first(0), std::span(people).first(0), std::int64_t(1)}), 0);
   EXPECT_THROW(insert.insert({std::span(ids), std::span(labels).first(2), std::span(people), std::int64_t(1)}), core::InvariantBroken);
   EXPECT_THROW(insert.insert({std::span(ids)}), core::InvariantBroken);

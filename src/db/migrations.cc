@@ -26,24 +26,27 @@ std::vector<Applied> applied_so_far(Connection& connection) {
   std::vector<Applied> applied;
   if (!connection.has_table("schema_version")) return applied;
   const auto statement = connection.prepare("SELECT version, name, digest FROM schema_version ORDER BY version");
-  while (statement->step())
-    applied.push_back({statement->integer(0), std::string(statement->text(1)), std::string(statement->text(2))});
+  while (statement->step()) applied.push_back({statement->integer(0), std::string(statement->text(1)), std::string(statement->text(2))});
   statement->reset();
   return applied;
 }
 
 core::Status compare(const std::vector<Applied>& applied, std::span<const Migration> all, std::string_view store) {
   if (applied.size() > all.size())
-    return core::Error{core::ErrorCode::refused, "db.newer",
+    return core::Error{core::ErrorCode::refused,
+                       "db.newer",
                        fmt::format("'{}' was written by a newer tanhui: it has schema version {}, this program knows {}", store,
                                    applied.size(), all.size()),
-                       "use the newer program; a database never goes back", {{"store", std::string(store)}}};
+                       "use the newer program; a database never goes back",
+                       {{"store", std::string(store)}}};
   for (std::size_t i = 0; i < applied.size(); ++i)
     if (applied[i].name != all[i].name || applied[i].digest != core::to_hex(core::sha256(all[i].sql)))
-      return core::Error{core::ErrorCode::refused, "db.changed-migration",
+      return core::Error{core::ErrorCode::refused,
+                         "db.changed-migration",
                          fmt::format("'{}' was made with another text of schema version {} ({} there, {} here)", store, i + 1,
                                      applied[i].name, all[i].name),
-                         "use the program that made it, or start with a new instance folder", {{"store", std::string(store)}}};
+                         "use the program that made it, or start with a new instance folder",
+                         {{"store", std::string(store)}}};
   return core::Done{};
 }
 
@@ -53,8 +56,7 @@ void apply(Connection& connection, const Migration& migration, std::size_t versi
   const std::string digest = core::to_hex(core::sha256(migration.sql));
   const Parameter parameters[] = {std::int64_t(version), migration.name, digest};
   statement->bind(parameters);
-  while (statement->step()) {
-  }
+  while (statement->step()) {}
   statement->reset();
 }
 

@@ -1,5 +1,6 @@
 // SQLite behind db/connection.h. SOCI opens and owns the connection; statements use the handle directly, because SOCI 4.0 reads
 // an INTEGER column as 32 bits and a BLOB through an object of its own (decision 0011).
+#include <fmt/format.h>
 #include <soci/soci.h>
 #include <soci/sqlite3/soci-sqlite3.h>  // brings sqlite3.h, inside namespace sqlite_api
 
@@ -7,7 +8,6 @@
 #include <cstring>
 #include <filesystem>
 #include <thread>
-#include <fmt/format.h>
 
 #include "core/invariant.h"
 #include "db/connection.h"
@@ -17,14 +17,15 @@ namespace {
 
 using namespace sqlite_api;
 
-constexpr int kBusySeconds = 30;          // how long a writer waits for another process
+constexpr int kBusySeconds = 30;  // how long a writer waits for another process
 constexpr int kCacheKibibytes = 32 * 1024;
-constexpr int kPageBytes = 16 * 1024;     // a bulk run is 40 % faster than with the default 4 KiB (bench/ledger); fixed when a file is made
-constexpr int kLogBytesKept = 64 << 20;   // a large run's write-ahead log is cut back to this
+constexpr int kPageBytes = 16 * 1024;    // a bulk run is 40 % faster than with the default 4 KiB (bench/ledger); fixed when a file is made
+constexpr int kLogBytesKept = 64 << 20;  // a large run's write-ahead log is cut back to this
 constexpr std::size_t kStatementsMax = 256;
 
 [[noreturn]] void fail(sqlite3* handle, int code, std::string_view doing) {
-  const std::string what = fmt::format("the database failed while {}: {} (SQLite {})", doing, sqlite3_errmsg(handle), sqlite3_extended_errcode(handle));
+  const std::string what =
+      fmt::format("the database failed while {}: {} (SQLite {})", doing, sqlite3_errmsg(handle), sqlite3_extended_errcode(handle));
   if ((code & 0xff) == SQLITE_CONSTRAINT || (code & 0xff) == SQLITE_MISMATCH) throw ConstraintBroken(what);
   if ((code & 0xff) == SQLITE_BUSY)
     throw Failure(fmt::format("another process has been writing to the database for {} seconds; try again when it is done", kBusySeconds));
@@ -124,10 +125,18 @@ class SqliteStatement final : public Statement {
     const char* data = view.empty() ? "" : view.data();  // a null pointer would bind NULL
     int code = SQLITE_OK;
     switch (parameter.kind()) {
-      case Parameter::Kind::null: code = sqlite3_bind_null(statement_, position); break;
-      case Parameter::Kind::integer: code = sqlite3_bind_int64(statement_, position, parameter.integer()); break;
-      case Parameter::Kind::text: code = sqlite3_bind_text64(statement_, position, data, view.size(), SQLITE_TRANSIENT, SQLITE_UTF8); break;
-      case Parameter::Kind::bytes: code = sqlite3_bind_blob64(statement_, position, data, view.size(), SQLITE_TRANSIENT); break;
+      case Parameter::Kind::null:
+        code = sqlite3_bind_null(statement_, position);
+        break;
+      case Parameter::Kind::integer:
+        code = sqlite3_bind_int64(statement_, position, parameter.integer());
+        break;
+      case Parameter::Kind::text:
+        code = sqlite3_bind_text64(statement_, position, data, view.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+        break;
+      case Parameter::Kind::bytes:
+        code = sqlite3_bind_blob64(statement_, position, data, view.size(), SQLITE_TRANSIENT);
+        break;
     }
     if (code != SQLITE_OK) fail(handle_, code, "binding a parameter");
   }
@@ -201,14 +210,20 @@ int batch_column(sqlite3_vtab_cursor* cursor, sqlite3_context* context, int colu
   const auto* at = static_cast<BatchCursor*>(cursor);
   const BatchColumn& values = at->batch->columns[std::size_t(column)];
   switch (values.kind) {
-    case BatchColumn::Kind::integers: sqlite3_result_int64(context, values.integers[at->row]); break;
-    case BatchColumn::Kind::persons: sqlite3_result_blob(context, values.persons[at->row].data(), 16, SQLITE_STATIC); break;
+    case BatchColumn::Kind::integers:
+      sqlite3_result_int64(context, values.integers[at->row]);
+      break;
+    case BatchColumn::Kind::persons:
+      sqlite3_result_blob(context, values.persons[at->row].data(), 16, SQLITE_STATIC);
+      break;
     case BatchColumn::Kind::bytes: {
       const std::string_view view = values.bytes[at->row];
       sqlite3_result_blob64(context, view.empty() ? "" : view.data(), view.size(), SQLITE_STATIC);
       break;
     }
-    case BatchColumn::Kind::constant: sqlite3_result_int64(context, values.constant); break;
+    case BatchColumn::Kind::constant:
+      sqlite3_result_int64(context, values.constant);
+      break;
   }
   return SQLITE_OK;
 }
@@ -249,7 +264,9 @@ class SqliteConnection final : public Connection {
     run(fmt::format("PRAGMA page_size={}", kPageBytes), "setting up");
     use_write_ahead_log();
     run(fmt::format("PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA cache_size=-{}; "
-                    "PRAGMA journal_size_limit={}", kCacheKibibytes, kLogBytesKept), "setting up");
+                    "PRAGMA journal_size_limit={}",
+                    kCacheKibibytes, kLogBytesKept),
+        "setting up");
     if (sqlite3_create_module_v2(handle_, "tanhui_batch", &kBatchModule, &batch_, nullptr) != SQLITE_OK)
       throw Failure("SQLite refused the batch table");
   }
@@ -355,11 +372,17 @@ core::Result<std::shared_ptr<Connection>> open_sqlite(const std::string& path) {
   if (path != ":memory:") {
     const auto folder = std::filesystem::absolute(path).parent_path();
     if (!std::filesystem::is_directory(folder))
-      return Error{ErrorCode::not_found, "db.no-folder", fmt::format("the folder '{}' of the database does not exist", folder.string()),
-                   "create it, or give another path", {{"folder", folder.string()}}};
+      return Error{ErrorCode::not_found,
+                   "db.no-folder",
+                   fmt::format("the folder '{}' of the database does not exist", folder.string()),
+                   "create it, or give another path",
+                   {{"folder", folder.string()}}};
     if (std::filesystem::is_directory(path) || !starts_like_sqlite(path))
-      return Error{ErrorCode::invalid_input, "db.not-a-database", fmt::format("'{}' is not a SQLite database", path),
-                   "give the path of a database that tanhui made, or of a file that does not exist yet", {{"path", path}}};
+      return Error{ErrorCode::invalid_input,
+                   "db.not-a-database",
+                   fmt::format("'{}' is not a SQLite database", path),
+                   "give the path of a database that tanhui made, or of a file that does not exist yet",
+                   {{"path", path}}};
   }
   try {
     return std::shared_ptr<Connection>(std::make_shared<SqliteConnection>(path));

@@ -37,8 +37,8 @@ class Parameter {
   enum class Kind { null, integer, text, bytes };
   Parameter(std::nullptr_t) {}
   template <std::integral T>
-    requires(sizeof(T) <= 8 && !(std::unsigned_integral<T> && sizeof(T) == 8))
-  Parameter(T value) : kind_(Kind::integer), integer_(std::int64_t(value)) {}
+  requires(sizeof(T) <= 8 && !(std::unsigned_integral<T> && sizeof(T) == 8)) Parameter(T value)
+      : kind_(Kind::integer), integer_(std::int64_t(value)) {}
   Parameter(std::string_view text) : kind_(Kind::text), view_(text) {}
   Parameter(const std::string& text) : Parameter(std::string_view(text)) {}
   Parameter(const char* text) : Parameter(std::string_view(text)) {}
@@ -67,7 +67,7 @@ class Row {
  public:
   explicit Row(Statement& statement) : statement_(statement) {}
   bool is_null(int column) const;
-  std::int64_t integer(int column) const;      // throws Failure when the column holds anything else
+  std::int64_t integer(int column) const;  // throws Failure when the column holds anything else
   std::string_view text(int column) const;
   std::string_view bytes(int column) const;
   /// int64_t and narrower (checked), bool, std::string (text or bytes), PersonKey, Digest, optional of these.

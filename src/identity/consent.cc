@@ -8,51 +8,58 @@ namespace {
 constexpr std::string_view kCrediting = "crediting";
 
 /// The same word again changes nothing; at the same millisecond the withdrawal stays.
-void say(db::Transaction& tx, std::string_view programme, const core::PersonKey& person, std::string_view source, core::Millis at_ms, int given) {
-  tx.exec("INSERT INTO consent (programme, person, source, purpose, at_ms, given) VALUES ($1, $2, $3, $4, $5, $6) "
-          "ON CONFLICT (programme, person, source, purpose, at_ms) DO UPDATE SET given = 0 WHERE excluded.given = 0",
-          programme, person, source, kCrediting, at_ms, given);
+void say(db::Transaction& tx, std::string_view programme, const core::PersonKey& person, std::string_view source, core::Millis at_ms,
+         int given) {
+  tx.exec(
+      "INSERT INTO consent (programme, person, source, purpose, at_ms, given) VALUES ($1, $2, $3, $4, $5, $6) "
+      "ON CONFLICT (programme, person, source, purpose, at_ms) DO UPDATE SET given = 0 WHERE excluded.given = 0",
+      programme, person, source, kCrediting, at_ms, given);
 }
 
 }  // namespace
 
-void record_consent(db::Transaction& tx, std::string_view programme, const core::PersonKey& person, std::string_view source, core::Millis at_ms) {
+void record_consent(db::Transaction& tx, std::string_view programme, const core::PersonKey& person, std::string_view source,
+                    core::Millis at_ms) {
   say(tx, programme, person, source, at_ms, 1);
 }
 
-void withdraw_consent(db::Transaction& tx, std::string_view programme, const core::PersonKey& person, std::string_view source, core::Millis at_ms) {
+void withdraw_consent(db::Transaction& tx, std::string_view programme, const core::PersonKey& person, std::string_view source,
+                      core::Millis at_ms) {
   say(tx, programme, person, source, at_ms, 0);
 }
 
 std::vector<core::PersonKey> withdrawn(db::Reader& reader, std::string_view programme) {
   // A word on one source is overruled by a later word on all of them; so a withdrawal stands unless a later agreement covers it.
   std::vector<core::PersonKey> people;
-  reader.each("SELECT DISTINCT w.person FROM consent w WHERE w.programme = $1 AND w.purpose = $2 AND w.given = 0 AND NOT EXISTS "
-              "(SELECT 1 FROM consent c WHERE c.programme = w.programme AND c.person = w.person AND c.purpose = w.purpose "
-              "AND (c.source = w.source OR c.source = '*') AND c.given = 1 AND c.at_ms > w.at_ms) ORDER BY w.person",
-              [&](const db::Row& row) { people.push_back(row.get<core::PersonKey>(0)); }, programme, kCrediting);
+  reader.each(
+      "SELECT DISTINCT w.person FROM consent w WHERE w.programme = $1 AND w.purpose = $2 AND w.given = 0 AND NOT EXISTS "
+      "(SELECT 1 FROM consent c WHERE c.programme = w.programme AND c.person = w.person AND c.purpose = w.purpose "
+      "AND (c.source = w.source OR c.source = '*') AND c.given = 1 AND c.at_ms > w.at_ms) ORDER BY w.person",
+      [&](const db::Row& row) { people.push_back(row.get<core::PersonKey>(0)); }, programme, kCrediting);
   return people;
 }
 
 ConsentBook::ConsentBook(db::Reader& reader, std::string_view programme, std::span<const std::string> sources, bool required)
     : required_(required) {
-  reader.each("SELECT person, source, at_ms, given FROM consent WHERE programme = $1 AND purpose = $2 ORDER BY person, source, at_ms",
-              [&](const db::Row& row) {
-                std::int64_t source = -1;
-                if (row.text(1) != kEverySource) {
-                  const auto found = std::find(sources.begin(), sources.end(), row.text(1));
-                  if (found == sources.end()) return;  // a source the programme no longer has
-                  source = found - sources.begin();
-                }
-                const Word word{row.get<core::PersonKey>(0), source, row.integer(2), row.get<bool>(3)};
-                if (!words_.empty() && words_.back().person == word.person && words_.back().source == source) words_.pop_back();
-                words_.push_back(word);
-              },
-              programme, kCrediting);
+  reader.each(
+      "SELECT person, source, at_ms, given FROM consent WHERE programme = $1 AND purpose = $2 ORDER BY person, source, at_ms",
+      [&](const db::Row& row) {
+        std::int64_t source = -1;
+        if (row.text(1) != kEverySource) {
+          const auto found = std::find(sources.begin(), sources.end(), row.text(1));
+          if (found == sources.end()) return;  // a source the programme no longer has
+          source = found - sources.begin();
+        }
+        const Word word{row.get<core::PersonKey>(0), source, row.integer(2), row.get<bool>(3)};
+        if (!words_.empty() && words_.back().person == word.person && words_.back().source == source) words_.pop_back();
+        words_.push_back(word);
+      },
+      programme, kCrediting);
 }
 
 bool ConsentBook::allows(const core::PersonKey& person, std::size_t source) const {
-  auto at = std::lower_bound(words_.begin(), words_.end(), person, [](const Word& word, const core::PersonKey& key) { return word.person < key; });
+  auto at = std::lower_bound(words_.begin(), words_.end(), person,
+                             [](const Word& word, const core::PersonKey& key) { return word.person < key; });
   const Word* latest = nullptr;
   for (; at != words_.end() && at->person == person; ++at) {
     if (at->source != -1 && at->source != std::int64_t(source)) continue;

@@ -15,8 +15,10 @@ namespace tanhui::identity {
 constexpr std::string_view kEverySource = "*";
 
 /// Repeating the same word is harmless; `source` is an id of the programme or kEverySource. Purpose: crediting.
-void record_consent(db::Transaction& tx, std::string_view programme, const core::PersonKey& person, std::string_view source, core::Millis at_ms);
-void withdraw_consent(db::Transaction& tx, std::string_view programme, const core::PersonKey& person, std::string_view source, core::Millis at_ms);
+void record_consent(db::Transaction& tx, std::string_view programme, const core::PersonKey& person, std::string_view source,
+                    core::Millis at_ms);
+void withdraw_consent(db::Transaction& tx, std::string_view programme, const core::PersonKey& person, std::string_view source,
+                      core::Millis at_ms);
 
 /// People who withdrew from at least one source and did not agree again, ascending.
 std::vector<core::PersonKey> withdrawn(db::Reader& reader, std::string_view programme);

@@ -9,8 +9,17 @@ constexpr core::PersonKey kAnn{1, 1}, kBob{2, 2}, kCid{3, 3};
 const std::vector<std::string> kSources = {"gate", "app"};
 
 TEST(Consent, TheLatestWordCounts) {
-  struct Word { bool given; const char* source; core::Millis at; };
-  const struct { const char* why; std::vector<Word> words; bool gate, app; bool required_gate; } rows[] = {
+  struct Word {
+    bool given;
+    const char* source;
+    core::Millis at;
+  };
+  const struct {
+    const char* why;
+    std::vector<Word> words;
+    bool gate, app;
+    bool required_gate;
+  } rows[] = {
       {"no word", {}, true, true, false},
       {"agreed", {{true, "gate", 1}}, true, true, true},
       {"withdrew from one", {{false, "gate", 1}}, false, true, false},

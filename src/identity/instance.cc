@@ -1,6 +1,7 @@
 #include "identity/instance.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sodium.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -8,7 +9,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fmt/format.h>
 
 #include "core/invariant.h"
 
@@ -63,17 +63,22 @@ core::Result<core::KeySecret> read_key(const std::filesystem::path& folder) {
   std::array<std::uint8_t, core::KeySecret::kBytes + 1> bytes;  // one more, to see that the file ends
   const ssize_t count = ::read(*file, bytes.data(), bytes.size());
   if (count != ssize_t(core::KeySecret::kBytes))
-    return Error{ErrorCode::refused, "instance.key-damaged",
+    return Error{ErrorCode::refused,
+                 "instance.key-damaged",
                  fmt::format("'{}' does not hold exactly {} bytes", key_path(folder).string(), core::KeySecret::kBytes),
-                 "restore it from a backup; without it nobody's records are recognised", {{"folder", folder.string()}}};
+                 "restore it from a backup; without it nobody's records are recognised",
+                 {{"folder", folder.string()}}};
   const core::KeySecret secret{std::span<const std::uint8_t, core::KeySecret::kBytes>(bytes.data(), core::KeySecret::kBytes)};
   sodium_memzero(bytes.data(), bytes.size());
   return secret;
 }
 
 Error key_missing(const std::filesystem::path& folder) {
-  return {ErrorCode::refused, "instance.key-missing", fmt::format("'{}' holds a database but not its secret.key", folder.string()),
-          "restore secret.key from a backup; a new one would not recognise anybody", {{"folder", folder.string()}}};
+  return {ErrorCode::refused,
+          "instance.key-missing",
+          fmt::format("'{}' holds a database but not its secret.key", folder.string()),
+          "restore secret.key from a backup; a new one would not recognise anybody",
+          {{"folder", folder.string()}}};
 }
 
 }  // namespace
@@ -89,8 +94,11 @@ RunLock::~RunLock() {
 
 core::Result<Instance> Instance::open_or_create(const std::filesystem::path& folder) {
   if (std::filesystem::exists(folder) && !std::filesystem::is_directory(folder))
-    return Error{ErrorCode::invalid_input, "instance.not-a-folder", fmt::format("'{}' is not a folder", folder.string()),
-                 "give a folder, or a path that does not exist yet", {{"folder", folder.string()}}};
+    return Error{ErrorCode::invalid_input,
+                 "instance.not-a-folder",
+                 fmt::format("'{}' is not a folder", folder.string()),
+                 "give a folder, or a path that does not exist yet",
+                 {{"folder", folder.string()}}};
   std::filesystem::create_directories(folder / "journal");
   if (!std::filesystem::exists(key_path(folder))) {
     if (std::filesystem::exists(database_path(folder))) return key_missing(folder);
@@ -101,8 +109,11 @@ core::Result<Instance> Instance::open_or_create(const std::filesystem::path& fol
 
 core::Result<Instance> Instance::open(const std::filesystem::path& folder) {
   if (!std::filesystem::exists(key_path(folder)) && !std::filesystem::exists(database_path(folder)))
-    return Error{ErrorCode::not_found, "instance.not-found", fmt::format("there is no instance in '{}'", folder.string()),
-                 "account something first, or give the folder of an instance", {{"folder", folder.string()}}};
+    return Error{ErrorCode::not_found,
+                 "instance.not-found",
+                 fmt::format("there is no instance in '{}'", folder.string()),
+                 "account something first, or give the folder of an instance",
+                 {{"folder", folder.string()}}};
   if (!std::filesystem::exists(key_path(folder))) return key_missing(folder);
   auto secret = read_key(folder);
   if (!secret) return secret.error();
@@ -122,9 +133,11 @@ core::Result<RunLock> Instance::lock_for_run() const {
     std::array<char, 32> holder{};
     const ssize_t count = ::pread(*file, holder.data(), holder.size() - 1, 0);
     const std::string process = count > 0 ? std::string(holder.data(), std::size_t(count)) : "unknown";
-    return Error{ErrorCode::refused, "instance.busy",
+    return Error{ErrorCode::refused,
+                 "instance.busy",
                  fmt::format("another run is booking into '{}' (process {})", folder_.string(), process),
-                 "wait until it is done, then start again", {{"process", process}}};
+                 "wait until it is done, then start again",
+                 {{"process", process}}};
   }
   const std::string process = std::to_string(::getpid());
   if (::ftruncate(*file, 0) != 0 || ::pwrite(*file, process.data(), process.size(), 0) != ssize_t(process.size())) fail("writing", path);

@@ -32,7 +32,8 @@ class RunLock {
 
 class Instance {
  public:
-  /// Errors: instance.not-a-folder, instance.key-missing (a database without its key), instance.key-damaged, and those of db::Database::open.
+  /// Errors: instance.not-a-folder, instance.key-missing (a database without its key), instance.key-damaged, and those of
+  /// db::Database::open.
   static core::Result<Instance> open_or_create(const std::filesystem::path& folder);
   /// As above, but instance.not-found when there is none.
   static core::Result<Instance> open(const std::filesystem::path& folder);

@@ -28,7 +28,7 @@ TEST_F(InstanceFolder, IsMadeOnceAndRecognisesPeopleAgain) {
   const core::PersonKey first = make().secret().person("ann");
   EXPECT_EQ(make().secret().person("ann"), first);
   EXPECT_EQ(Instance::open(folder_)->secret().person("ann"), first);
-  struct stat key{};
+  struct stat key {};
   ASSERT_EQ(::stat((folder_ / "secret.key").c_str(), &key), 0);
   EXPECT_EQ(key.st_mode & 0777, mode_t(0600));
   EXPECT_EQ(key.st_size, off_t(core::KeySecret::kBytes));
@@ -82,8 +82,7 @@ TEST_F(InstanceFolder, ManyProcessesMakeOneInstance) {
     ASSERT_EQ(::read(answers[0], &key, sizeof key), ssize_t(sizeof key));
     EXPECT_EQ(key, expected);
   }
-  while (::wait(nullptr) > 0) {
-  }
+  while (::wait(nullptr) > 0) {}
   ::close(answers[0]);
   ::close(answers[1]);
 }

@@ -1,9 +1,10 @@
 #include "identity/programme.h"
 
+#include <fmt/format.h>
+
 #include <fstream>
 #include <numeric>
 #include <sstream>
-#include <fmt/format.h>
 
 #include "identity/yaml_fields.h"
 
@@ -31,21 +32,24 @@ Text read_text(Problems& problems, const Fields& parent, std::string_view field)
 
 core::Day read_day(const Fields& fields, std::string_view field) {
   const auto day = core::parse_day(fields.text(field));
-  if (!day && fields.has(field)) fields.problem(field, fmt::format("is '{}'", fields.text(field)), "write a calendar day, for example 2020-01-01");
+  if (!day && fields.has(field))
+    fields.problem(field, fmt::format("is '{}'", fields.text(field)), "write a calendar day, for example 2020-01-01");
   return day.value_or(core::Day{});
 }
 
 /// "10 min": a whole number and one of s, min, h, days.
 core::Millis read_duration(const Fields& fields, std::string_view field) {
   const std::string text = fields.text(field);
-  const std::pair<std::string_view, core::Millis> units[] = {{"s", 1'000}, {"min", 60'000}, {"h", 3'600'000}, {"days", core::kMillisPerDay}};
+  const std::pair<std::string_view, core::Millis> units[] = {
+      {"s", 1'000}, {"min", 60'000}, {"h", 3'600'000}, {"days", core::kMillisPerDay}};
   std::istringstream words(text);
   std::int64_t count = -1;
   std::string unit, rest;
   words >> count >> unit;
   for (const auto& [name, millis] : units)
     if (unit == name && count >= 0 && count <= 366 && !(words >> rest)) return count * millis;
-  if (fields.has(field)) fields.problem(field, fmt::format("is '{}'", text), "write a number up to 366 and one of s, min, h, days, for example 10 min");
+  if (fields.has(field))
+    fields.problem(field, fmt::format("is '{}'", text), "write a number up to 366 and one of s, min, h, days, for example 10 min");
   return 0;
 }
 
@@ -54,7 +58,8 @@ MethodologyChoice read_methodologies(Problems& problems, const Fields& programme
   MethodologyChoice choice{fields.texts("statuses"), fields.texts("illustrative"), fields.texts("only"), fields.texts("off")};
   for (const std::string& status : choice.statuses) {
     if (status == "illustrative")
-      fields.problem("statuses", "switches every illustrative methodology on", "name those that are meant under methodologies.illustrative");
+      fields.problem("statuses", "switches every illustrative methodology on",
+                     "name those that are meant under methodologies.illustrative");
     else if (status != "official" && status != "reported-by-platform" && status != "derived")
       fields.problem("statuses", fmt::format("names '{}'", status), "the statuses are official, reported-by-platform, derived");
   }
@@ -78,7 +83,8 @@ std::vector<Source> read_sources(Problems& problems, const Fields& programme) {
   }
   std::sort(sources.begin(), sources.end(), [](const Source& a, const Source& b) { return a.id < b.id; });
   for (std::size_t i = 1; i < sources.size(); ++i)
-    if (sources[i].id == sources[i - 1].id) programme.problem("sources", fmt::format("names '{}' twice", sources[i].id), "keep one of them");
+    if (sources[i].id == sources[i - 1].id)
+      programme.problem("sources", fmt::format("names '{}' twice", sources[i].id), "keep one of them");
   return sources;
 }
 
@@ -92,7 +98,8 @@ PointRule read_points(Problems& problems, const Fields& programme) {
   constexpr std::int64_t kRateMax = 1'000'000'000'000;  // digits; milligrams times them stay inside 128 bits with room
   if (!rate || rate->digits < 0 || rate->digits > kRateMax || rate->scale < 0 || rate->scale > kScaleMax) {
     if (fields.has("per_kilogram"))
-      fields.problem("per_kilogram", fmt::format("is '{}'", fields.text("per_kilogram")), "write a decimal that is not negative, for example 10 or 0.5");
+      fields.problem("per_kilogram", fmt::format("is '{}'", fields.text("per_kilogram")),
+                     "write a decimal that is not negative, for example 10 or 0.5");
     return rule;
   }
   std::int64_t denominator = 1'000'000;  // milligrams in a kilogram
@@ -109,7 +116,8 @@ std::optional<Trial> read_trial(Problems& problems, const Fields& programme) {
 }
 
 Programme read_fields(Problems& problems, const YAML::Node& root) {
-  const Fields fields(problems, root, "", {"id", "name", "region", "time_zone", "currency", "methodologies", "sources", "points", "clock", "consent"},
+  const Fields fields(problems, root, "",
+                      {"id", "name", "region", "time_zone", "currency", "methodologies", "sources", "points", "clock", "consent"},
                       {"parent", "trial"});
   Programme programme;
   programme.id = fields.text("id");
@@ -118,9 +126,11 @@ Programme read_fields(Problems& problems, const YAML::Node& root) {
   programme.region = fields.text("region");
   programme.time_zone = fields.text("time_zone");
   if (fields.has("time_zone") && !core::Zone::find(programme.time_zone))
-    fields.problem("time_zone", fmt::format("is '{}'", programme.time_zone), "write a name of the IANA time zone database, for example Asia/Shanghai");
+    fields.problem("time_zone", fmt::format("is '{}'", programme.time_zone),
+                   "write a name of the IANA time zone database, for example Asia/Shanghai");
   programme.currency = fields.text("currency");
-  if (fields.has("currency") && (programme.currency.size() != 3 || !std::all_of(programme.currency.begin(), programme.currency.end(), [](char c) { return c >= 'A' && c <= 'Z'; })))
+  if (fields.has("currency") && (programme.currency.size() != 3 || !std::all_of(programme.currency.begin(), programme.currency.end(),
+                                                                                [](char c) { return c >= 'A' && c <= 'Z'; })))
     fields.problem("currency", fmt::format("is '{}'", programme.currency), "write an ISO 4217 code, for example CNY");
   if (fields.has("parent")) {
     programme.parent = fields.text("parent");
@@ -147,14 +157,18 @@ std::vector<std::string> ids_in(const std::filesystem::path& folder) {
 }
 
 core::Error broken_parent(const Programme& programme, std::string_view why) {
-  return {core::ErrorCode::invalid_input, "programme.parent", fmt::format("the programme '{}' {}", programme.id, why),
-          "name a programme of the same folder above it, or leave parent out", {{"programme", programme.id}}};
+  return {core::ErrorCode::invalid_input,
+          "programme.parent",
+          fmt::format("the programme '{}' {}", programme.id, why),
+          "name a programme of the same folder above it, or leave parent out",
+          {{"programme", programme.id}}};
 }
 
 }  // namespace
 
 const Source* Programme::find_source(std::string_view source) const {
-  const auto found = std::lower_bound(sources.begin(), sources.end(), source, [](const Source& a, std::string_view wanted) { return a.id < wanted; });
+  const auto found =
+      std::lower_bound(sources.begin(), sources.end(), source, [](const Source& a, std::string_view wanted) { return a.id < wanted; });
   return found != sources.end() && found->id == source ? &*found : nullptr;
 }
 
@@ -176,15 +190,20 @@ core::Result<Programme> parse_programme(std::string_view yaml, std::string_view 
 core::Result<Programme> read_programme(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
   if (!in)
-    return core::Error{core::ErrorCode::not_found, "programme.not-found", fmt::format("the programme file '{}' cannot be read", file.string()),
-                       "check the path", {{"file", file.string()}}};
+    return core::Error{core::ErrorCode::not_found,
+                       "programme.not-found",
+                       fmt::format("the programme file '{}' cannot be read", file.string()),
+                       "check the path",
+                       {{"file", file.string()}}};
   std::ostringstream text;
   text << in.rdbuf();
   auto programme = parse_programme(text.str(), file.string());
   if (programme && programme->id != file.stem().string())
-    return core::Error{core::ErrorCode::invalid_input, std::string(kInvalid),
+    return core::Error{core::ErrorCode::invalid_input,
+                       std::string(kInvalid),
                        fmt::format("{}: the id is '{}' but the file is named '{}'", file.string(), programme->id, file.filename().string()),
-                       "give both the same name", {{"file", file.string()}}};
+                       "give both the same name",
+                       {{"file", file.string()}}};
   return programme;
 }
 
@@ -192,8 +211,11 @@ core::Result<Programme> find_programme(const std::filesystem::path& folder, std:
   const auto file = folder / fmt::format("{}.yaml", id);
   if (is_id(id) && std::filesystem::is_regular_file(file)) return read_programme(file);
   const std::vector<std::string> ids = ids_in(folder);
-  return core::Error{core::ErrorCode::not_found, "programme.not-found", fmt::format("there is no programme '{}' in '{}'", id, folder.string()),
-                     ids.empty() ? "put a file <id>.yaml there" : "the programmes are " + join(ids), {{"programme", std::string(id)}}};
+  return core::Error{core::ErrorCode::not_found,
+                     "programme.not-found",
+                     fmt::format("there is no programme '{}' in '{}'", id, folder.string()),
+                     ids.empty() ? "put a file <id>.yaml there" : "the programmes are " + join(ids),
+                     {{"programme", std::string(id)}}};
 }
 
 core::Result<std::vector<Programme>> read_programmes(const std::filesystem::path& folder) {
@@ -210,7 +232,8 @@ core::Result<std::vector<Programme>> read_programmes(const std::filesystem::path
   }
   for (std::size_t depth = 0; depth < kDepthMax && !waiting.empty(); ++depth) {  // one level of the tree at a time
     const auto is_placed = [&, placed = ordered](const Programme& programme) {
-      return !programme.parent || std::any_of(placed.begin(), placed.end(), [&](const Programme& other) { return other.id == programme.parent; });
+      return !programme.parent ||
+             std::any_of(placed.begin(), placed.end(), [&](const Programme& other) { return other.id == programme.parent; });
     };
     for (const Programme& programme : waiting)
       if (is_placed(programme)) ordered.push_back(programme);

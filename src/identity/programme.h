@@ -74,11 +74,11 @@ struct Programme {
   MethodologyChoice methodologies;
   std::vector<Source> sources;  // in order of id
   PointRule points;
-  core::Day earliest_day;               // an earlier local day is a clock that was reset
+  core::Day earliest_day;  // an earlier local day is a clock that was reset
   core::Millis future_tolerance_ms = 0;
   bool consent_required = false;
   std::optional<Trial> trial;
-  core::Digest digest{};                // SHA-256 of the file
+  core::Digest digest{};  // SHA-256 of the file
 
   const Source* find_source(std::string_view source) const;
 };

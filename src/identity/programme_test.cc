@@ -49,7 +49,12 @@ TEST(Programme, IsReadWhole) {
 }
 
 TEST(Programme, EveryMistakeIsNamedWithItsPlace) {
-  const struct { const char* why; std::string yaml; const char* place; const char* says; } rows[] = {
+  const struct {
+    const char* why;
+    std::string yaml;
+    const char* place;
+    const char* says;
+  } rows[] = {
       {"not YAML", "id: [", "t.yaml:1:1", ""},
       {"a list", "- id", "t.yaml:1:1", "not a mapping"},
       {"empty", "", "t.yaml", "not a mapping"},
@@ -86,7 +91,10 @@ TEST(Programme, EveryMistakeIsNamedWithItsPlace) {
 }
 
 TEST(Programme, PointRatesAreExact) {
-  const struct { const char* rate; std::int64_t numerator, denominator; } rows[] = {
+  const struct {
+    const char* rate;
+    std::int64_t numerator, denominator;
+  } rows[] = {
       {"10", 1, 100'000}, {"0", 0, 1}, {"0.000000001", 1, 1'000'000'000'000'000}, {"1000000", 1, 1}, {"3.3", 33, 10'000'000},
   };
   for (const auto& [rate, numerator, denominator] : rows) {
@@ -140,8 +148,10 @@ TEST(Programmes, TheShippedOnesAreRight) {
   ASSERT_TRUE(all) << all.error().message;
   std::map<std::string, const Programme*> by_id;
   for (const Programme& programme : *all) by_id[programme.id] = &programme;
-  ASSERT_TRUE(by_id.contains("wuhan-demo") && by_id.contains("trial") && by_id.contains("shanghai-2021") && by_id.contains("enterprise-demo"));
-  for (const char* source : {"metro-gate", "alipay", "bank-ride", "map-app", "bike-operator", "charger", "grid", "takeaway", "car-maker", "bus-code"})
+  ASSERT_TRUE(by_id.contains("wuhan-demo") && by_id.contains("trial") && by_id.contains("shanghai-2021") &&
+              by_id.contains("enterprise-demo"));
+  for (const char* source :
+       {"metro-gate", "alipay", "bank-ride", "map-app", "bike-operator", "charger", "grid", "takeaway", "car-maker", "bus-code"})
     EXPECT_NE(by_id["wuhan-demo"]->find_source(source), nullptr) << source;
   EXPECT_LT(by_id["wuhan-demo"]->find_source("metro-gate")->priority, by_id["wuhan-demo"]->find_source("alipay")->priority);
   EXPECT_EQ(by_id["wuhan-demo"]->points.per_milligram.denominator, 100'000);

@@ -1,9 +1,10 @@
 #include "identity/yaml_fields.h"
 
-#include <charconv>
-#include <set>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <charconv>
+#include <set>
 
 namespace tanhui::identity {
 

@@ -1,5 +1,5 @@
-// identity/yaml_fields.h: strict reading of a YAML file. Every field is known or refused; the first mistake is kept, with its place and what
-// would be right, and reading goes on with empty values so that no caller needs to check in between. Private to this folder.
+// identity/yaml_fields.h: strict reading of a YAML file. Every field is known or refused; the first mistake is kept, with its place and
+// what would be right, and reading goes on with empty values so that no caller needs to check in between. Private to this folder.
 #pragma once
 #include <yaml-cpp/yaml.h>
 

@@ -5,7 +5,7 @@
 namespace tanhui::journal {
 namespace {
 
-#define TANHUI_RUN_COLUMNS                                                                                                             \
+#define TANHUI_RUN_COLUMNS                                                                                                               \
   "id, key, programme, started_ms, finished_ms, inputs_digest, settings_digest, postings_digest, records, accepted, duplicate, capped, " \
   "rejected, held, no_consent, adjusted, people, milligrams, points, report"
 #define TANHUI_SEGMENT_COLUMNS \
@@ -21,8 +21,8 @@ Run run_of(const db::Row& row) {
   run.inputs_digest = row.get<core::Digest>(5);
   run.settings_digest = row.get<core::Digest>(6);
   run.postings_digest = row.get<core::Digest>(7);
-  std::int64_t* const counts[] = {&run.records, &run.accepted, &run.duplicate, &run.capped, &run.rejected, &run.held,
-                                  &run.no_consent, &run.adjusted, &run.people, &run.milligrams, &run.points};
+  std::int64_t* const counts[] = {&run.records,    &run.accepted, &run.duplicate, &run.capped,     &run.rejected, &run.held,
+                                  &run.no_consent, &run.adjusted, &run.people,    &run.milligrams, &run.points};
   int column = 8;
   for (std::int64_t* count : counts) *count = row.integer(column++);
   run.report = row.get<std::string>(column);
@@ -52,7 +52,8 @@ CataloguedSegment segment_of(const db::Row& row) {
 template <class... Args>
 std::vector<Run> runs(db::Reader& reader, std::string_view sql, const Args&... args) {
   std::vector<Run> found;
-  reader.each(sql, [&](const db::Row& row) { found.push_back(run_of(row)); }, args...);
+  reader.each(
+      sql, [&](const db::Row& row) { found.push_back(run_of(row)); }, args...);
   return found;
 }
 
@@ -93,21 +94,24 @@ std::vector<Run> latest_runs(db::Reader& reader, std::int64_t limit) {
 
 std::vector<CataloguedSegment> segments_between(db::Reader& reader, std::string_view programme, core::Day first, core::Day last) {
   std::vector<CataloguedSegment> found;
-  reader.each("SELECT " TANHUI_SEGMENT_COLUMNS " FROM segment WHERE programme = $1 AND day BETWEEN $2 AND $3 ORDER BY day, run",
-              [&](const db::Row& row) { found.push_back(segment_of(row)); }, programme, core::to_text(first), core::to_text(last));
+  reader.each(
+      "SELECT " TANHUI_SEGMENT_COLUMNS " FROM segment WHERE programme = $1 AND day BETWEEN $2 AND $3 ORDER BY day, run",
+      [&](const db::Row& row) { found.push_back(segment_of(row)); }, programme, core::to_text(first), core::to_text(last));
   return found;
 }
 
 std::vector<CataloguedSegment> segments_of(db::Reader& reader, RunId run) {
   std::vector<CataloguedSegment> found;
-  reader.each("SELECT " TANHUI_SEGMENT_COLUMNS " FROM segment WHERE run = $1 ORDER BY programme, day",
-              [&](const db::Row& row) { found.push_back(segment_of(row)); }, std::int64_t(run));
+  reader.each(
+      "SELECT " TANHUI_SEGMENT_COLUMNS " FROM segment WHERE run = $1 ORDER BY programme, day",
+      [&](const db::Row& row) { found.push_back(segment_of(row)); }, std::int64_t(run));
   return found;
 }
 
 std::vector<std::string> programmes_with_segments(db::Reader& reader) {
   std::vector<std::string> ids;
-  reader.each("SELECT DISTINCT programme FROM segment ORDER BY programme", [&](const db::Row& row) { ids.push_back(row.get<std::string>(0)); });
+  reader.each("SELECT DISTINCT programme FROM segment ORDER BY programme",
+              [&](const db::Row& row) { ids.push_back(row.get<std::string>(0)); });
   return ids;
 }
 

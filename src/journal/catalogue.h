@@ -17,7 +17,7 @@ namespace tanhui::journal {
 /// One accounting run. Counts in equal counts out: `records` is the sum of the six outcomes, and the database refuses anything else.
 struct Run {
   RunId id = 0;
-  std::string key;        // digest of programme, settings and inputs: the same work is the same run
+  std::string key;  // digest of programme, settings and inputs: the same work is the same run
   std::string programme;
   core::Millis started_ms = 0, finished_ms = 0;
   core::Digest inputs_digest{}, settings_digest{}, postings_digest{};
@@ -26,7 +26,7 @@ struct Run {
   std::int64_t adjusted = 0;  // earlier records that this run changed
   std::int64_t people = 0;
   std::int64_t milligrams = 0, points = 0;
-  std::string report;         // JSON, or empty
+  std::string report;  // JSON, or empty
 };
 
 struct CataloguedSegment {

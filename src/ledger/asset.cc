@@ -10,10 +10,14 @@ std::string_view name(AssetKind kind) { return kind == AssetKind::reduction ? "r
 
 std::string_view name(Own own) {
   switch (own) {
-    case Own::issuance: return "issuance";
-    case Own::redeemed: return "redeemed";
-    case Own::expired: return "expired";
-    case Own::pool: return "pool";
+    case Own::issuance:
+      return "issuance";
+    case Own::redeemed:
+      return "redeemed";
+    case Own::expired:
+      return "expired";
+    case Own::pool:
+      return "pool";
   }
   return "unknown";
 }
@@ -55,16 +59,19 @@ std::optional<AssetId> find_asset(db::Reader& reader, const Asset& asset) {
 
 std::optional<Asset> find_asset(db::Reader& reader, AssetId id) {
   std::optional<Asset> asset;
-  reader.each("SELECT kind, programme, category, period FROM asset WHERE id = $1", [&](const db::Row& row) { asset = stored_asset(row, 0); },
-              id.value);
+  reader.each(
+      "SELECT kind, programme, category, period FROM asset WHERE id = $1", [&](const db::Row& row) { asset = stored_asset(row, 0); },
+      id.value);
   return asset;
 }
 
 AssetId asset_id(db::Transaction& tx, const Asset& asset) {
   if (const auto found = find_asset(tx, asset)) return *found;
   // Another process may have been first between the question and this statement: then nothing is inserted, and it is found.
-  tx.exec("INSERT INTO asset (id, kind, programme, category, period) SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4 FROM asset "
-          "WHERE true ON CONFLICT DO NOTHING", name(asset.kind), asset.programme, asset.category, asset.period);
+  tx.exec(
+      "INSERT INTO asset (id, kind, programme, category, period) SELECT coalesce(max(id), 0) + 1, $1, $2, $3, $4 FROM asset "
+      "WHERE true ON CONFLICT DO NOTHING",
+      name(asset.kind), asset.programme, asset.category, asset.period);
   const auto made = find_asset(tx, asset);
   core::invariant(made.has_value(), "an asset that was registered is found");
   return *made;

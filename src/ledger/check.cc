@@ -79,8 +79,8 @@ core::Status check_own_side(db::Reader& reader) {
       "WHERE p.account = b.account AND p.asset = b.asset), 0) FROM system_balance b ORDER BY b.account, b.asset");
   for (const auto& [account, asset, difference] : rows)
     if (difference != 0)
-      return broken(fmt::format("the programme's account '{}' in asset {} is {} away from the sum of its changes", name(Own(account)), asset,
-                                difference));
+      return broken(fmt::format("the programme's account '{}' in asset {} is {} away from the sum of its changes", name(Own(account)),
+                                asset, difference));
   return core::Done{};
 }
 

@@ -84,8 +84,8 @@ std::string canonical_bytes(const Transfer& transfer);
 /// What a run did, as finish() tells it. The sums hold: requested = booked - debt_change, per asset pool.
 struct RunTotals {
   std::int64_t people = 0;
-  std::int64_t postings = 0;     // person-asset pairs whose balance changed
-  std::int64_t new_debts = 0;    // people-asset pairs that owe more than before
+  std::int64_t postings = 0;   // person-asset pairs whose balance changed
+  std::int64_t new_debts = 0;  // people-asset pairs that owe more than before
   struct PerAsset {
     AssetId asset;
     std::int64_t requested = 0;    // sum of the deltas that were added

@@ -23,14 +23,18 @@ std::vector<Posting> in_account_order(std::vector<Posting> postings) {
 }
 
 core::Error bad_transfer(const Transfer& transfer, std::string_view why) {
-  return {core::ErrorCode::invalid_input, "ledger.bad-transfer", fmt::format("transfer '{}' {}", transfer.key, why),
-          "send postings that sum to zero for each asset, each account once", {{"key", transfer.key}}};
+  return {core::ErrorCode::invalid_input,
+          "ledger.bad-transfer",
+          fmt::format("transfer '{}' {}", transfer.key, why),
+          "send postings that sum to zero for each asset, each account once",
+          {{"key", transfer.key}}};
 }
 
 std::optional<core::Error> find_problem(const Transfer& transfer, const std::vector<Posting>& ordered) {
   if (transfer.key.empty() || transfer.key.size() > kKeyBytesMax)
     return bad_transfer(transfer, fmt::format("needs a key of 1 to {} bytes", kKeyBytesMax));
-  if (transfer.reason.size() > kReasonBytesMax) return bad_transfer(transfer, fmt::format("has a reason of more than {} bytes", kReasonBytesMax));
+  if (transfer.reason.size() > kReasonBytesMax)
+    return bad_transfer(transfer, fmt::format("has a reason of more than {} bytes", kReasonBytesMax));
   if (ordered.empty()) return bad_transfer(transfer, "has no postings");
   std::map<AssetId, core::Int128> sums;
   for (std::size_t i = 0; i < ordered.size(); ++i) {
@@ -51,15 +55,17 @@ core::Result<Posted> compare_with_first(db::Transaction& tx, const Transfer& tra
   const auto first = tx.find<core::Digest>("SELECT digest FROM transfer WHERE key = $1", transfer.key);
   core::invariant(first.has_value(), "a key that is taken is found");
   if (*first == digest) return Posted::earlier;
-  return core::Error{core::ErrorCode::conflict, "ledger.key-reused",
+  return core::Error{core::ErrorCode::conflict,
+                     "ledger.key-reused",
                      fmt::format("the key '{}' was used for a transfer with other content", transfer.key),
-                     "send a changed transfer under a new key; send the first one unchanged to get its answer again", {{"key", transfer.key}}};
+                     "send a changed transfer under a new key; send the first one unchanged to get its answer again",
+                     {{"key", transfer.key}}};
 }
 
 bool book_person(db::Transaction& tx, std::int64_t transfer, const core::PersonKey& person, AssetId asset, std::int64_t amount) {
   tx.exec("INSERT INTO balance (owner, asset, amount) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING", person, asset.value);
-  if (tx.exec("UPDATE balance SET amount = amount + $3 WHERE owner = $1 AND asset = $2 AND amount + $3 BETWEEN 0 AND $4", person, asset.value,
-              amount, kAmountMax) == 0)
+  if (tx.exec("UPDATE balance SET amount = amount + $3 WHERE owner = $1 AND asset = $2 AND amount + $3 BETWEEN 0 AND $4", person,
+              asset.value, amount, kAmountMax) == 0)
     return false;
   tx.exec("INSERT INTO posting (transfer, owner, asset, amount) VALUES ($1, $2, $3, $4)", transfer, person, asset.value, amount);
   return true;
@@ -70,10 +76,13 @@ core::Error explain_refusal(db::Transaction& tx, const Posting& posting) {
   for (const Balance& held : balances(tx, posting.owner))
     if (held.id == posting.asset) balance = held.amount;
   if (posting.amount > 0)
-    return {core::ErrorCode::refused, "ledger.full",
+    return {core::ErrorCode::refused,
+            "ledger.full",
             fmt::format("{} holds {} and cannot take {} more: the most is {}", to_text(posting.owner), balance, posting.amount, kAmountMax),
-            "check the amount", {}};
-  return {core::ErrorCode::refused, "ledger.short",
+            "check the amount",
+            {}};
+  return {core::ErrorCode::refused,
+          "ledger.short",
           fmt::format("{} holds {} of asset {}, {} less than the {} that the transfer takes", to_text(posting.owner), balance,
                       posting.asset.value, -posting.amount - balance, -posting.amount),
           "take at most what the account holds",
@@ -116,7 +125,8 @@ core::Result<Posted> post(db::Transaction& tx, const Transfer& transfer) {
   const core::Digest digest = core::sha256(canonical_bytes(transfer));
   // The unique key settles the race between two equal requests; look-then-insert would not.
   if (tx.exec("INSERT INTO transfer (id, key, digest, reason) SELECT coalesce(max(id), 0) + 1, $1, $2, $3 FROM transfer WHERE true "
-              "ON CONFLICT (key) DO NOTHING", transfer.key, digest, transfer.reason) == 0)
+              "ON CONFLICT (key) DO NOTHING",
+              transfer.key, digest, transfer.reason) == 0)
     return compare_with_first(tx, transfer, digest);
   const auto id = tx.find<std::int64_t>("SELECT id FROM transfer WHERE key = $1", transfer.key);
   for (const Posting& posting : ordered) {  // one lock order, no deadlock

@@ -42,7 +42,11 @@ TEST(Asset, IsRegisteredOnce) {
 }
 
 TEST(Asset, PointsEndWithTheMonthOfTheirLastDay) {
-  const struct { const char* why; core::Day earned; std::int64_t days, month; } rows[] = {
+  const struct {
+    const char* why;
+    core::Day earned;
+    std::int64_t days, month;
+  } rows[] = {
       {"a year later, the same month", core::day_of(2024, 9, 2), 365, 202509},
       {"the last day of a month", core::day_of(2025, 1, 1), 30, 202501},
       {"a day later is the next month", core::day_of(2025, 1, 1), 31, 202502},
@@ -78,7 +82,11 @@ TEST(Post, WhatIsRefused) {
   const AssetId asset = travel(database);
   ASSERT_TRUE(post_now(database, {"start", "", {{Own::issuance, asset, -100}, {person(1), asset, 100}}}));
   const AssetId unknown{77};
-  const struct { const char* why; Transfer transfer; const char* id; } rows[] = {
+  const struct {
+    const char* why;
+    Transfer transfer;
+    const char* id;
+  } rows[] = {
       {"no postings", {"a", "", {}}, "ledger.bad-transfer"},
       {"no key", {"", "", {{person(1), asset, -1}, {person(2), asset, 1}}}, "ledger.bad-transfer"},
       {"one unit appears", {"a", "", {{person(1), asset, -1}, {person(2), asset, 2}}}, "ledger.bad-transfer"},
@@ -87,7 +95,13 @@ TEST(Post, WhatIsRefused) {
       {"an unknown asset", {"a", "", {{person(1), unknown, -1}, {person(2), unknown, 1}}}, "ledger.bad-transfer"},
       {"beyond the bound", {"a", "", {{person(1), asset, -kAmountMax - 1}, {person(2), asset, kAmountMax + 1}}}, "ledger.bad-transfer"},
       {"sums that wrap to zero in 64 bits",
-       {"a", "", {{person(1), asset, kAmountMax}, {person(2), asset, kAmountMax}, {person(3), asset, kAmountMax}, {person(4), asset, kAmountMax}, {person(5), asset, 4}}},
+       {"a",
+        "",
+        {{person(1), asset, kAmountMax},
+         {person(2), asset, kAmountMax},
+         {person(3), asset, kAmountMax},
+         {person(4), asset, kAmountMax},
+         {person(5), asset, 4}}},
        "ledger.bad-transfer"},
       {"one more than there is", {"a", "", {{person(1), asset, -101}, {person(2), asset, 101}}}, "ledger.short"},
       {"from one who has nothing", {"a", "", {{person(2), asset, -1}, {person(1), asset, 1}}}, "ledger.short"},
@@ -111,9 +125,21 @@ TEST(Post, CanonicalBytesArePinned) {
   const std::string bytes = canonical_bytes(transfer);
   const std::string hex = core::to_hex(std::span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()));
   EXPECT_EQ(hex,
-            "01" "00000001" "6b" "00000001" "72" "00000002"
-            "00" "0000000000000001" "0000000000000002" "0000000000000003" "0000000000000002"
-            "01" "0000000000000001" "0000000000000003" "fffffffffffffffe");
+            "01"
+            "00000001"
+            "6b"
+            "00000001"
+            "72"
+            "00000002"
+            "00"
+            "0000000000000001"
+            "0000000000000002"
+            "0000000000000003"
+            "0000000000000002"
+            "01"
+            "0000000000000001"
+            "0000000000000003"
+            "fffffffffffffffe");
 }
 
 TEST(PostProperty, NothingIsLostOrOverdrawn) {  // transfers are good, unbalanced, overdrawn or repeated

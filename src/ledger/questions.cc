@@ -11,7 +11,12 @@ namespace {
 
 std::vector<Balance> read_balances(db::Reader& reader, std::string_view sql, const db::Parameter& owner) {
   std::vector<Balance> found;
-  reader.each(sql, [&](const db::Row& row) { found.push_back({stored_asset(row, 2), {row.integer(0)}, row.integer(1)}); }, owner);
+  reader.each(
+      sql,
+      [&](const db::Row& row) {
+        found.push_back({stored_asset(row, 2), {row.integer(0)}, row.integer(1)});
+      },
+      owner);
   std::sort(found.begin(), found.end(), [](const Balance& a, const Balance& b) { return a.asset < b.asset; });
   return found;
 }
@@ -20,15 +25,21 @@ std::vector<Balance> read_balances(db::Reader& reader, std::string_view sql, con
 
 std::vector<Balance> balances(db::Reader& reader, const Owner& owner) {
   if (const auto* own = std::get_if<Own>(&owner))
-    return read_balances(reader, "SELECT b.asset, b.amount, a.kind, a.programme, a.category, a.period FROM system_balance b "
-                                 "JOIN asset a ON a.id = b.asset WHERE b.account = $1", std::int64_t(*own));
-  return read_balances(reader, "SELECT b.asset, b.amount, a.kind, a.programme, a.category, a.period FROM balance b "
-                               "JOIN asset a ON a.id = b.asset WHERE b.owner = $1", std::get<core::PersonKey>(owner));
+    return read_balances(reader,
+                         "SELECT b.asset, b.amount, a.kind, a.programme, a.category, a.period FROM system_balance b "
+                         "JOIN asset a ON a.id = b.asset WHERE b.account = $1",
+                         std::int64_t(*own));
+  return read_balances(reader,
+                       "SELECT b.asset, b.amount, a.kind, a.programme, a.category, a.period FROM balance b "
+                       "JOIN asset a ON a.id = b.asset WHERE b.owner = $1",
+                       std::get<core::PersonKey>(owner));
 }
 
 std::vector<Balance> debts(db::Reader& reader, const core::PersonKey& person) {
-  return read_balances(reader, "SELECT d.asset, d.amount, a.kind, a.programme, a.category, a.period FROM debt d "
-                               "JOIN asset a ON a.id = d.asset WHERE d.owner = $1 AND d.amount > 0", person);
+  return read_balances(reader,
+                       "SELECT d.asset, d.amount, a.kind, a.programme, a.category, a.period FROM debt d "
+                       "JOIN asset a ON a.id = d.asset WHERE d.owner = $1 AND d.amount > 0",
+                       person);
 }
 
 std::vector<Booked> history(db::Reader& reader, const core::PersonKey& person) {
@@ -42,15 +53,18 @@ std::vector<Booked> history(db::Reader& reader, const core::PersonKey& person) {
     line.asset = assets.at({asset});
     return line;
   };
-  reader.each("SELECT t.id, t.key, t.reason, p.asset, p.amount FROM transfer t JOIN posting p ON p.transfer = t.id AND p.owner = $1",
-              [&](const db::Row& row) { at(row, row.integer(3)).amount = row.integer(4); }, person);
-  reader.each("SELECT t.id, t.key, t.reason, p.entries FROM transfer t JOIN run_posting p ON p.transfer = t.id AND p.owner = $1",
-              [&](const db::Row& row) {
-                for (const auto& [asset, amount] : read_entries(row.bytes(3))) at(row, asset).amount = amount;
-              },
-              person);
-  reader.each("SELECT t.id, t.key, t.reason, d.asset, d.amount FROM transfer t JOIN debt_change d ON d.transfer = t.id AND d.owner = $1",
-              [&](const db::Row& row) { at(row, row.integer(3)).debt_change = row.integer(4); }, person);
+  reader.each(
+      "SELECT t.id, t.key, t.reason, p.asset, p.amount FROM transfer t JOIN posting p ON p.transfer = t.id AND p.owner = $1",
+      [&](const db::Row& row) { at(row, row.integer(3)).amount = row.integer(4); }, person);
+  reader.each(
+      "SELECT t.id, t.key, t.reason, p.entries FROM transfer t JOIN run_posting p ON p.transfer = t.id AND p.owner = $1",
+      [&](const db::Row& row) {
+        for (const auto& [asset, amount] : read_entries(row.bytes(3))) at(row, asset).amount = amount;
+      },
+      person);
+  reader.each(
+      "SELECT t.id, t.key, t.reason, d.asset, d.amount FROM transfer t JOIN debt_change d ON d.transfer = t.id AND d.owner = $1",
+      [&](const db::Row& row) { at(row, row.integer(3)).debt_change = row.integer(4); }, person);
   std::vector<Booked> lines;
   for (auto& [place, line] : booked) lines.push_back(std::move(line));
   return lines;
@@ -71,10 +85,18 @@ std::vector<AssetTotal> totals(db::Reader& reader) {
   reader.each("SELECT asset, account, amount FROM system_balance", [&](const db::Row& row) {
     AssetTotal& total = by_id.at(std::size_t(row.integer(0)));
     switch (Own(row.integer(1))) {
-      case Own::issuance: total.issued = -row.integer(2); break;
-      case Own::redeemed: total.redeemed = row.integer(2); break;
-      case Own::expired: total.expired = row.integer(2); break;
-      case Own::pool: total.pool = row.integer(2); break;
+      case Own::issuance:
+        total.issued = -row.integer(2);
+        break;
+      case Own::redeemed:
+        total.redeemed = row.integer(2);
+        break;
+      case Own::expired:
+        total.expired = row.integer(2);
+        break;
+      case Own::pool:
+        total.pool = row.integer(2);
+        break;
     }
   });
   reader.each("SELECT asset, amount FROM debt", [&](const db::Row& row) { by_id.at(std::size_t(row.integer(0))).debts += row.integer(1); });
@@ -85,9 +107,13 @@ std::vector<AssetTotal> totals(db::Reader& reader) {
 
 std::vector<TopAccount> top_accounts(db::Reader& reader, AssetKind kind, std::string_view programme, std::int64_t limit) {
   std::vector<TopAccount> top;
-  reader.each("SELECT owner, CAST(sum(amount) AS BIGINT) FROM balance WHERE amount > 0 AND asset IN "
-              "(SELECT id FROM asset WHERE kind = $1 AND programme = $2) GROUP BY owner ORDER BY 2 DESC, 1 LIMIT $3",
-              [&](const db::Row& row) { top.push_back({row.get<core::PersonKey>(0), row.integer(1)}); }, name(kind), programme, limit);
+  reader.each(
+      "SELECT owner, CAST(sum(amount) AS BIGINT) FROM balance WHERE amount > 0 AND asset IN "
+      "(SELECT id FROM asset WHERE kind = $1 AND programme = $2) GROUP BY owner ORDER BY 2 DESC, 1 LIMIT $3",
+      [&](const db::Row& row) {
+        top.push_back({row.get<core::PersonKey>(0), row.integer(1)});
+      },
+      name(kind), programme, limit);
   return top;
 }
 

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include "core/bytes.h"
 #include "core/int128.h"
 #include "core/invariant.h"
 #include "core/quantity.h"
@@ -54,10 +53,9 @@ struct RunPosting::State {
   BalanceBatch balance_batch;
   EntriesBatch entries_batch;
   core::Sha256 hash;
-  core::ByteWriter hashed;
-  std::size_t hashed_entries = 0;
+  std::vector<std::array<std::uint64_t, 4>> hashed;  // big-endian person, asset, delta: waiting for `hash`
   std::map<AssetId, Asset> assets;
-  std::vector<RunTotals::PerAsset> per_asset;  // by id
+  std::vector<RunTotals::PerAsset> per_asset;                                            // by id
   std::vector<std::pair<core::PersonKey, std::pair<std::int64_t, std::int64_t>>> debts;  // (asset, amount) by person, the open ones
   std::size_t next_debt = 0;
   std::optional<core::PersonKey> person;
@@ -66,7 +64,10 @@ struct RunPosting::State {
   bool finished = false;
 
   State(db::Transaction& transaction, std::string_view run_key, std::int64_t id, Own from)
-      : tx(transaction), key(run_key), transfer(id), counter(from),
+      : tx(transaction),
+        key(run_key),
+        transfer(id),
+        counter(from),
         insert_balances(tx, "balance", {"owner", "asset", "amount"},
                         "ON CONFLICT (owner, asset) DO UPDATE SET amount = balance.amount + excluded.amount"),
         insert_entries(tx, "run_posting", {"transfer", "owner", "entries"}) {
@@ -97,8 +98,14 @@ struct RunPosting::State {
     entries.push_back({asset, delta});
     RunTotals::PerAsset& sum = sums(asset);
     sum.requested = core::add_or_throw(sum.requested, delta);
-    hashed.u64(who.high).u64(who.low).i64(asset).i64(delta);
-    if (++hashed_entries % kBatchRows == 0) hash.update(hashed.take());
+    hashed.push_back({__builtin_bswap64(who.high), __builtin_bswap64(who.low), __builtin_bswap64(std::uint64_t(asset)),
+                      __builtin_bswap64(std::uint64_t(delta))});
+    if (hashed.size() == kBatchRows) update_digest();
+  }
+
+  void update_digest() {
+    hash.update({reinterpret_cast<const char*>(hashed.data()), hashed.size() * sizeof hashed[0]});
+    hashed.clear();
   }
 
   /// Everything of `person` is here: book it.
@@ -142,8 +149,9 @@ struct RunPosting::State {
   /// The slow path: something is taken back, or the person owes. What cannot be taken becomes owed; what is owed is paid from what is left.
   void adjust() {
     std::map<std::int64_t, Lot> lots;
-    tx.each("SELECT asset, amount FROM balance WHERE owner = $1", [&](const db::Row& row) { lots[row.integer(0)].balance = row.integer(1); },
-            *person);
+    tx.each(
+        "SELECT asset, amount FROM balance WHERE owner = $1", [&](const db::Row& row) { lots[row.integer(0)].balance = row.integer(1); },
+        *person);
     for (; next_debt < debts.size() && debts[next_debt].first == *person; ++next_debt) {
       Lot& lot = lots[debts[next_debt].second.first];
       lot.owed = lot.owed_before = debts[next_debt].second.second;
@@ -185,8 +193,8 @@ struct RunPosting::State {
     }
     const std::int64_t debt_change = lot.owed - lot.owed_before;
     if (debt_change == 0) return;
-    tx.exec("INSERT INTO debt (owner, asset, amount) VALUES ($1, $2, $3) ON CONFLICT (owner, asset) DO UPDATE SET amount = $3", *person, asset,
-            lot.owed);
+    tx.exec("INSERT INTO debt (owner, asset, amount) VALUES ($1, $2, $3) ON CONFLICT (owner, asset) DO UPDATE SET amount = $3", *person,
+            asset, lot.owed);
     tx.exec("INSERT INTO debt_change (transfer, owner, asset, amount) VALUES ($1, $2, $3, $4)", transfer, *person, asset, debt_change);
     RunTotals::PerAsset& sum = sums(asset);
     sum.debt_change = core::add_or_throw(sum.debt_change, debt_change);
@@ -211,8 +219,8 @@ struct RunPosting::State {
       begin = end;
     }
     if (!rows.empty()) {
-      const std::int64_t written =
-          insert_entries.insert({transfer, std::span<const core::PersonKey>(entries_batch.owners), std::span<const std::string_view>(rows)});
+      const std::int64_t written = insert_entries.insert(
+          {transfer, std::span<const core::PersonKey>(entries_batch.owners), std::span<const std::string_view>(rows)});
       core::invariant(written == std::int64_t(rows.size()), "every person of a run gets one row of postings");
     }
     entries_batch.owners.clear();
@@ -232,7 +240,7 @@ struct RunPosting::State {
       totals.per_asset.push_back(sum);
     }
     check_pools();
-    hash.update(hashed.take());
+    update_digest();
     totals.digest = hash.finish();
     tx.exec("UPDATE transfer SET digest = $2 WHERE id = $1", transfer, totals.digest);
     return totals;
@@ -257,9 +265,13 @@ RunPosting::~RunPosting() = default;
 
 core::Result<RunPosting> RunPosting::start(db::Transaction& tx, std::string_view key, std::string_view reason, Own counter) {
   if (tx.exec("INSERT INTO transfer (id, key, digest, reason) SELECT coalesce(max(id), 0) + 1, $1, $2, $3 FROM transfer WHERE true "
-              "ON CONFLICT (key) DO NOTHING", key, core::Digest{}, reason) == 0)
-    return core::Error{core::ErrorCode::conflict, "ledger.run-booked", fmt::format("the run '{}' is already booked", key),
-                       "nothing needs to be done: its credits are in the accounts", {{"key", std::string(key)}}};
+              "ON CONFLICT (key) DO NOTHING",
+              key, core::Digest{}, reason) == 0)
+    return core::Error{core::ErrorCode::conflict,
+                       "ledger.run-booked",
+                       fmt::format("the run '{}' is already booked", key),
+                       "nothing needs to be done: its credits are in the accounts",
+                       {{"key", std::string(key)}}};
   const auto id = tx.find<std::int64_t>("SELECT id FROM transfer WHERE key = $1", key);
   return RunPosting(std::make_unique<State>(tx, key, *id, counter));
 }
@@ -280,10 +292,13 @@ core::Result<RunTotals> expire_points(db::Transaction& tx, std::string_view key,
   Held last{{0, 0}, 0, 0};
   do {  // page by page: the balances that are read are the ones that are changed
     page.clear();
-    tx.each("SELECT owner, asset, amount FROM balance WHERE (owner, asset) > ($1, $2) AND amount > 0 AND asset IN "
-            "(SELECT id FROM asset WHERE kind = 'points' AND programme = $3 AND period > 0 AND period < $4) ORDER BY owner, asset LIMIT $5",
-            [&](const db::Row& row) { page.push_back({row.get<core::PersonKey>(0), row.integer(1), row.integer(2)}); }, last.owner, last.asset,
-            programme, month_of(today), std::int64_t(kBatchRows));
+    tx.each(
+        "SELECT owner, asset, amount FROM balance WHERE (owner, asset) > ($1, $2) AND amount > 0 AND asset IN "
+        "(SELECT id FROM asset WHERE kind = 'points' AND programme = $3 AND period > 0 AND period < $4) ORDER BY owner, asset LIMIT $5",
+        [&](const db::Row& row) {
+          page.push_back({row.get<core::PersonKey>(0), row.integer(1), row.integer(2)});
+        },
+        last.owner, last.asset, programme, month_of(today), std::int64_t(kBatchRows));
     for (const Held& held : page) run.add({held.asset}, held.owner, -held.amount);
     if (!page.empty()) last = page.back();
   } while (page.size() == kBatchRows);

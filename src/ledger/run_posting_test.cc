@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <random>
 
+#include "core/bytes.h"
 #include "core/invariant.h"
 #include "ledger/entries.h"
 #include "ledger/ledger.h"
@@ -54,11 +55,17 @@ struct World {
 
 TEST(RunPosting, BooksPeopleAndTheCounterSide) {
   World world;
-  const RunTotals first = run(world.database, "run 1", {{{person(1), world.travel}, 1000}, {{person(1), world.september}, 10}, {{person(2), world.travel}, 234}});
+  const RunTotals first = run(world.database, "run 1",
+                              {{{person(1), world.travel}, 1000}, {{person(1), world.september}, 10}, {{person(2), world.travel}, 234}});
   EXPECT_EQ(first.people, 2);
   EXPECT_EQ(first.postings, 3);
   ASSERT_EQ(first.per_asset.size(), 2u);
   EXPECT_EQ(first.per_asset[0].booked, 1234);
+  core::ByteWriter bytes;  // person, asset, delta, in their order
+  bytes.u64(person(1).high).u64(person(1).low).i64(world.travel.value).i64(1000);
+  bytes.u64(person(1).high).u64(person(1).low).i64(world.september.value).i64(10);
+  bytes.u64(person(2).high).u64(person(2).low).i64(world.travel.value).i64(234);
+  EXPECT_EQ(first.digest, core::sha256(bytes.take()));
   run(world.database, "run 2", {{{person(2), world.travel}, -34}, {{person(3), world.energy}, 7}});
   EXPECT_EQ(world.held(1, world.travel), 1000);
   EXPECT_EQ(world.held(2, world.travel), 200);
@@ -144,7 +151,12 @@ TEST(RunPosting, AReductionThatIsGoneIsOwedInItsOwnAsset) {
 
 TEST(RunPosting, ExpiryEndsLotsNotBalances) {
   World world;
-  run(world.database, "earn", {{{person(1), world.lasting}, 1}, {{person(1), world.august}, 2}, {{person(1), world.september}, 3}, {{person(1), world.other}, 4}, {{person(2), world.august}, 5}});
+  run(world.database, "earn",
+      {{{person(1), world.lasting}, 1},
+       {{person(1), world.august}, 2},
+       {{person(1), world.september}, 3},
+       {{person(1), world.other}, 4},
+       {{person(2), world.august}, 5}});
   const auto expire = [&](std::string_view key, core::Day today) {
     return world.database.transact([&](db::Transaction& tx) { return expire_points(tx, key, "city", today); });
   };
@@ -166,7 +178,8 @@ TEST(RunPosting, ExpiryOfMorePeopleThanOnePage) {
   Deltas deltas;
   for (std::uint64_t number = 1; number <= 5000; ++number) deltas[{person(number), world.august}] = std::int64_t(number);
   run(world.database, "earn", deltas);
-  const auto expired = world.database.transact([&](db::Transaction& tx) { return expire_points(tx, "x", "city", core::day_of(2026, 1, 1)); });
+  const auto expired =
+      world.database.transact([&](db::Transaction& tx) { return expire_points(tx, "x", "city", core::day_of(2026, 1, 1)); });
   EXPECT_EQ(expired->people, 5000);
   EXPECT_EQ(world.database.find<std::int64_t>("SELECT count(*) FROM balance WHERE amount > 0"), 0);
   world.expect_sound();
@@ -177,17 +190,25 @@ TEST(RunPosting, AmountsAtTheBoundsStayWhole) {
   run(world.database, "all", {{{person(1), world.travel}, kAmountMax}});
   EXPECT_EQ(world.held(1, world.travel), kAmountMax);
   EXPECT_THROW(run(world.database, "one more", {{{person(1), world.travel}, 1}}), db::ConstraintBroken);
-  EXPECT_ANY_THROW(run(world.database, "another's", {{{person(2), world.travel}, kAmountMax}})) << "the issuance account would leave its bounds";
-  EXPECT_ANY_THROW(run(world.database, "sum", {{{person(2), world.energy}, kAmountMax}, {{person(3), world.energy}, kAmountMax}, {{person(4), world.energy}, kAmountMax}}));
+  EXPECT_ANY_THROW(run(world.database, "another's", {{{person(2), world.travel}, kAmountMax}}))
+      << "the issuance account would leave its bounds";
+  EXPECT_ANY_THROW(
+      run(world.database, "sum",
+          {{{person(2), world.energy}, kAmountMax}, {{person(3), world.energy}, kAmountMax}, {{person(4), world.energy}, kAmountMax}}));
   run(world.database, "back", {{{person(1), world.travel}, -kAmountMax}});
   EXPECT_EQ(world.held(1, world.travel), 0);
   world.expect_sound();
 }
 
 TEST(RunPosting, CheckNamesWhatDoesNotHold) {
-  const struct { const char* why; const char* sql; const char* says; } rows[] = {
+  const struct {
+    const char* why;
+    const char* sql;
+    const char* says;
+  } rows[] = {
       {"a balance edited, its asset no longer sums to zero", "UPDATE balance SET amount = amount + 1 WHERE amount = 234", "sums to 1"},
-      {"moved from one person to another", "UPDATE balance SET amount = CASE amount WHEN 1000 THEN 1010 WHEN 234 THEN 224 ELSE amount END", "account"},
+      {"moved from one person to another", "UPDATE balance SET amount = CASE amount WHEN 1000 THEN 1010 WHEN 234 THEN 224 ELSE amount END",
+       "account"},
       {"a posting dropped", "DELETE FROM run_posting WHERE owner = (SELECT min(owner) FROM run_posting)", "account"},
       {"a debt forgiven", "UPDATE debt SET amount = 0", "debt"},
       {"the own side edited with a person", "UPDATE system_posting SET amount = amount - 1", "issuance"},
@@ -206,7 +227,8 @@ TEST(RunPosting, CheckNamesWhatDoesNotHold) {
 }
 
 TEST(Entries, RoundTripAndDamage) {
-  const std::pair<std::int64_t, std::int64_t> cases[] = {{1, 1}, {1, -1}, {127, 63}, {128, 64}, {128, -65}, {5, kAmountMax}, {5, -kAmountMax}, {INT64_MAX, INT64_MIN}};
+  const std::pair<std::int64_t, std::int64_t> cases[] = {{1, 1},     {1, -1},         {127, 63},        {128, 64},
+                                                         {128, -65}, {5, kAmountMax}, {5, -kAmountMax}, {INT64_MAX, INT64_MIN}};
   std::string all;
   for (const auto& [asset, amount] : cases) append_entry(all, asset, amount);
   EXPECT_EQ(read_entries(all), (std::vector<std::pair<std::int64_t, std::int64_t>>(std::begin(cases), std::end(cases))));

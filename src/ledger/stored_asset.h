@@ -6,8 +6,8 @@
 
 namespace tanhui::ledger {
 
-std::int64_t month_of(core::Day day);                  // 202509
-Asset stored_asset(const db::Row& row, int first);     // from columns kind, programme, category, period
+std::int64_t month_of(core::Day day);               // 202509
+Asset stored_asset(const db::Row& row, int first);  // from columns kind, programme, category, period
 std::map<AssetId, Asset> all_assets(db::Reader& reader);
 
 /// Books on the programme's own side; false when the account would leave its bounds.
