@@ -107,9 +107,13 @@ methodology::Enabled enabled_of(const identity::MethodologyChoice& choice) {
   return enabled;
 }
 
-RuleBook::Lookup lookup_of(const identity::Programme& programme) {
+RuleBook::Lookup lookup_of(const identity::Programme& programme, const methodology::Library& library) {
   if (!programme.trial) return {};
-  return {programme.trial->as_region, programme.trial->as_day};
+  RuleBook::Lookup lookup{programme.trial->as_region, {}, programme.trial->as_day};
+  for (const auto& [activity, region] : programme.trial->elsewhere) {
+    if (const auto index = library.find_activity(activity)) lookup.elsewhere[*index] = region;
+  }
+  return lookup;
 }
 
 /// How much of a record's extra words this profile fills.
@@ -136,7 +140,7 @@ class AccountingRun {
         zone_(std::move(zone)),
         names_(activities_of(library), sources_of(programme)),
         selection_(library, enabled_of(programme.methodologies)),
-        rules_(library, selection_, lookup_of(programme)),
+        rules_(library, selection_, lookup_of(programme, library)),
         assets_(programme.id, programme.points.expires_after_days),
         layout_(layout_of(profile_, library)),
         reporter_(request.progress),
@@ -255,7 +259,7 @@ class AccountingRun {
     for (const std::int32_t day : days_) touched.push_back({day});
     auto seen = look_back({.journal = instance_.journal(),
                            .spill_folder = spill_folder(),
-                           .segments = journal::segments_between(instance_.database(), programme_.id, {INT32_MIN / 2}, {INT32_MAX / 2}),
+                           .segments = journal::segments_between(instance_.database(), programme_.id, core::kFirstDay, core::kLastDay),
                            .fresh = fresh_.get(),
                            .fresh_layout = layout_,
                            .filter = filter_.get(),

@@ -60,9 +60,14 @@ std::uint16_t RuleBook::intern(std::vector<std::string>& names, std::string_view
   return std::uint16_t(names.size() - 1);
 }
 
+std::string_view RuleBook::place(std::size_t act, std::string_view region) const {
+  if (const auto other = lookup_.elsewhere.find(act); other != lookup_.elsewhere.end()) return other->second;
+  return lookup_.as_region.empty() ? region : std::string_view(lookup_.as_region);
+}
+
 std::uint16_t RuleBook::find(std::uint16_t activity, std::string_view region, core::Day day) {
   const std::size_t act = act_of(library_.activities()[activity], activity);
-  const std::string_view where = lookup_.as_region.empty() ? region : std::string_view(lookup_.as_region);
+  const std::string_view where = place(act, region);
   const core::Day when = lookup_.as_day.value_or(day);
   const methodology::Methodology* method = selection_.choose(act, where, when);
   if (method == nullptr) return kNoRule;
@@ -80,7 +85,7 @@ core::Result<std::uint16_t> RuleBook::find_booked(std::string_view methodology, 
                        fmt::format("earlier records were quantified by methodology {} for an activity type; the library no longer has both", methodology),
                        "put the file of that version back; released versions are never removed", {{"methodology", std::string(methodology)}}};
   }
-  const std::string_view where = lookup_.as_region.empty() ? region : std::string_view(lookup_.as_region);
+  const std::string_view where = place(act_of(library_.activities()[activity], activity), region);
   const std::scoped_lock lock(mutex_);
   const std::uint16_t rule = make(*method, activity, where, year_of(lookup_.as_day.value_or(day)));
   core::invariant(rule != kNoRule, "what was quantified once can be quantified again");

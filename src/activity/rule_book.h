@@ -23,7 +23,8 @@ class RuleBook {
  public:
   /// How a trial programme looks up methods: every region as one, every day as one (identity::Trial).
   struct Lookup {
-    std::string as_region;  // empty: the record's own
+    std::string as_region;                         // empty: the record's own
+    std::map<std::size_t, std::string> elsewhere;  // by the activity an act is quantified as
     std::optional<core::Day> as_day;  // the day that decides validity and factors, instead of the record's own
   };
   RuleBook(const methodology::Library& library, const methodology::Selection& selection, Lookup lookup);
@@ -52,6 +53,7 @@ class RuleBook {
     methodology::Program program;
     std::size_t quantities;
   };
+  std::string_view place(std::size_t act, std::string_view region) const;
   std::uint16_t make(const methodology::Methodology& method, std::uint16_t activity, std::string_view region, int year);
   std::uint16_t intern(std::vector<std::string>& names, std::string_view name);
 

@@ -146,7 +146,7 @@ int statement(const Options& options, const Shell& shell) {
   auto instance = identity::Instance::open(shell.instance);
   if (!instance) return complain(instance.error(), shell.chinese());
   auto opened = *std::move(instance);
-  const auto first = day_option(options.first, {INT32_MIN / 2}), last = day_option(options.last, {INT32_MAX / 2});
+  const auto first = day_option(options.first, core::kFirstDay), last = day_option(options.last, core::kLastDay);
   if (!first) return complain(first.error(), shell.chinese());
   if (!last) return complain(last.error(), shell.chinese());
   const core::PersonKey person = person_key(opened, options.person);
