@@ -113,15 +113,17 @@ std::optional<Trial> read_trial(Problems& problems, const Fields& programme) {
   if (!programme.has("trial")) return std::nullopt;
   const Fields fields(problems, programme.node("trial"), "trial", {"as_region", "as_day", "warning"}, {"elsewhere"});
   Trial trial{fields.text("as_region"), {}, read_day(fields, "as_day"), read_text(problems, fields, "warning")};
-  if (!fields.has("elsewhere")) return trial;
   const YAML::Node elsewhere = fields.node("elsewhere");
-  if (!elsewhere.IsMap()) fields.problem("elsewhere", "is not a map", "write activity: region, for example {home-electricity: \"310000\"}");
+  if (!elsewhere.IsDefined()) return trial;
+  if (!elsewhere.IsMap()) {
+    fields.problem("elsewhere", "is not a mapping", "write activity: region, for example {home-electricity: \"310000\"}");
+    return trial;
+  }
   for (const auto& entry : elsewhere) {
-    if (entry.first.IsScalar() && entry.second.IsScalar()) {
-      trial.elsewhere[entry.first.Scalar()] = entry.second.Scalar();
-    } else {
-      problems.add(entry.first.Mark(), "elsewhere has an entry that is not one activity and one region", "write activity: region");
-    }
+    const bool texts = entry.first.IsScalar() && entry.second.IsScalar() && !entry.second.Scalar().empty();
+    if (!texts || !trial.elsewhere.emplace(entry.first.Scalar(), entry.second.Scalar()).second)
+      problems.add(entry.first.Mark(), "an entry of 'trial.elsewhere' is not one activity and one region, each activity once",
+                   "write activity: region");
   }
   return trial;
 }

@@ -17,7 +17,8 @@
 //   points: {per_kilogram: 10, daily_cap: 500, expires_after_days: 365}           0 days: never
 //   clock: {earliest_day: 2020-01-01, future_tolerance: 10 min}
 //   consent: {required: false}           true: nobody is credited who has not agreed
-//   trial: {as_region: "420100", elsewhere: {home-electricity: "310000"}, as_day: 2025-06-01, warning: {en: ..., zh: ...}}  optional; see Trial
+//   trial: {as_region: "420100", elsewhere: {home-electricity: "310000"}, as_day: 2025-06-01, warning: {en: ..., zh: ...}}  optional; see
+//   Trial
 #pragma once
 #include <cstdint>
 #include <filesystem>

@@ -90,6 +90,20 @@ TEST(Programme, EveryMistakeIsNamedWithItsPlace) {
   }
 }
 
+TEST(Programme, ATrialNamesItsRegionsAndItsDay) {
+  const std::string head(kGood), trial = "trial: {as_region: \"420100\", as_day: 2025-06-30, warning: {en: Trial, zh: 试}, elsewhere: ";
+  const auto read = parse_programme(head + trial + "{walk: \"000000\"}}\n", "t.yaml");
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->trial->as_region, "420100");
+  EXPECT_EQ(read->trial->as_day, core::day_of(2025, 6, 30));
+  EXPECT_EQ(read->trial->elsewhere, (std::map<std::string, std::string>{{"walk", "000000"}}));
+  for (const char* wrong : {"[walk]}\n", "walk}\n", "{walk: [a]}}\n", "{walk: a, walk: b}}\n", "{[walk]: a}}\n", "{walk: }}\n"}) {
+    const auto refused = parse_programme(head + trial + wrong, "t.yaml");
+    ASSERT_FALSE(refused) << wrong;
+    EXPECT_EQ(refused.error().id, "programme.invalid") << wrong;
+  }
+}
+
 TEST(Programme, PointRatesAreExact) {
   const struct {
     const char* rate;
