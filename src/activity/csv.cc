@@ -57,7 +57,10 @@ void CsvTokeniser::project(char* text, Width width, std::span<const std::uint32_
       table.reasons[row] = Reason::none;
     } else {
       if (fields == 1 && (end == begin || (end == begin + 1 && text[begin] == '\r'))) continue;
-      for (std::size_t c = 0; c < columns; ++c) out[c][row] = Field::absent();
+      for (std::size_t c = 0; c < columns; ++c) {  // what is there may still tell what kind of row it is
+        const std::uint32_t from = wanted[c] < fields ? before[wanted[c]] + 1 : 0;
+        out[c][row] = wanted[c] < fields ? Field{from, before[wanted[c] + 1] - from} : Field::absent();
+      }
       table.reasons[row] = Reason::bad_row;
     }
     table.lines[row++] = this_line;

@@ -79,6 +79,7 @@ Result<Cutter::Start> CsvCutter::begin(std::string_view head, bool) {
   } else if (!profile_.header_names.empty()) {
     header = profile_.header_names;
   } else {
+    if (profile_.fields > 0) header.resize(profile_.fields);
     for (std::size_t i = 0; i < header.size(); ++i) header[i] = std::to_string(i + 1);
   }
   auto plan = bind_columns_(header, file_);
@@ -88,11 +89,51 @@ Result<Cutter::Start> CsvCutter::begin(std::string_view head, bool) {
   for (const std::string& column : layout->plan->columns) {
     layout->positions.push_back(std::uint32_t(find_column(header, profile_.header || !profile_.header_names.empty(), column).value_or(0)));
   }
+  if (profile_.sections) {
+    for (std::size_t i = 0; i < layout->plan->columns.size(); ++i) {
+      for (std::size_t kept = 0; kept < profile_.sections->keep.size(); ++kept) {
+        if (layout->plan->columns[i] == "$" + profile_.sections->keep[kept].first) layout->from_section.emplace_back(i, kept);
+      }
+    }
+  }
   layout_ = std::move(layout);
   return start;
 }
 
-Result<Cutter::Cut> CsvCutter::cut(std::string_view text, bool last, Piece&) {
+Result<Cutter::Cut> CsvCutter::cut(std::string_view text, bool last, Piece& piece) {
+  if (!profile_.sections) return cut_rows(text, last);
+  // A piece lies within one section; the row that begins one is a piece of its own.
+  const std::size_t line_end = text.find('\n');
+  if (begins_section(text)) {
+    if (line_end == std::string_view::npos && !last) return Cut{};
+    const std::size_t bytes = line_end == std::string_view::npos ? text.size() : line_end + 1;
+    const auto fields = CsvTokeniser::first_row(text.substr(0, bytes), profile_.csv);
+    auto values = std::make_shared<std::vector<std::string>>();
+    for (const auto& [name, number] : profile_.sections->keep) {
+      values->push_back(number <= fields.size() ? fields[number - 1] : std::string());
+      values->back().reserve(values->back().size() + Table::kSlack);  // bytes behind it may be read
+    }
+    section_ = std::move(values);
+    return Cut{bytes, 1};
+  }
+  piece.section = section_;
+  const std::size_t next = find_section(text);
+  return next == std::string_view::npos ? cut_rows(text, last) : cut_rows(text.substr(0, next), true);
+}
+
+bool CsvCutter::begins_section(std::string_view line) const {
+  const std::string& begins = profile_.sections->begins;
+  return line.size() > begins.size() && line.starts_with(begins) && line[begins.size()] == profile_.csv.delimiter;
+}
+
+// Begin of the next line that begins a section, behind the first line.
+std::size_t CsvCutter::find_section(std::string_view text) const {
+  const std::string wanted = "\n" + profile_.sections->begins + profile_.csv.delimiter;
+  const std::size_t found = text.find(wanted);
+  return found == std::string_view::npos ? found : found + 1;
+}
+
+Cutter::Cut CsvCutter::cut_rows(std::string_view text, bool last) {
   Cut cut;
   if (!profile_.csv.quotes || std::memchr(text.data(), '"', text.size()) == nullptr) {
     const void* newline = last ? nullptr : ::memrchr(text.data(), '\n', text.size());
@@ -118,6 +159,11 @@ void tokenise_piece(Piece& piece, CsvTokeniser& tokeniser, Table& table) {
   const auto& layout = static_cast<const CsvLayout&>(*piece.layout);
   const bool valid = simdjson::validate_utf8(piece.bytes.get(), piece.size);
   tokeniser.tokenise({piece.bytes.get(), piece.size}, layout.width, layout.positions, table);
+  for (const auto& [column, kept] : layout.from_section) {
+    const Field field = piece.section ? Field{0, std::uint32_t((*piece.section)[kept].size())} : Field::absent();
+    if (piece.section) table.texts[column] = (*piece.section)[kept].data();
+    std::fill_n(table.columns[column].begin(), table.rows, field);
+  }
   if (valid) return;
   for (std::size_t row = 0; row < table.rows; ++row) {
     for (std::size_t column = 0; column < table.columns.size(); ++column) {

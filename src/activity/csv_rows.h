@@ -14,7 +14,8 @@ namespace tanhui::activity {
 struct CsvLayout : FileLayout {
   std::shared_ptr<const Plan> plan;
   CsvTokeniser::Width width;
-  std::vector<std::uint32_t> positions;  // of the plan's columns in a row
+  std::vector<std::uint32_t> positions;                           // of the plan's columns in a row; 0 for those that come from elsewhere
+  std::vector<std::pair<std::size_t, std::size_t>> from_section;  // plan column, place in Piece::section
 };
 
 /// Binds a file's header; called once for each file.
@@ -30,10 +31,14 @@ class CsvCutter : public Cutter {
   std::shared_ptr<const FileLayout> layout() const override { return layout_; }
 
  private:
+  Cut cut_rows(std::string_view text, bool last);
+  bool begins_section(std::string_view line) const;
+  std::size_t find_section(std::string_view text) const;
   const Profile& profile_;
   std::string file_;
   BindColumns bind_columns_;
   std::shared_ptr<const CsvLayout> layout_;
+  std::shared_ptr<const std::vector<std::string>> section_;
   CsvScan scan_;
 };
 

@@ -328,6 +328,7 @@ Result<bool> InputReader::next_text(Piece& piece) {
   piece.refused.clear();
   piece.parts.clear();
   piece.batch.reset();
+  piece.section.reset();
   piece.format = file.opened.format;
   piece.file = file.opened.index;
   std::memcpy(piece.bytes.get(), file.carry.data(), file.carry.size());
@@ -415,6 +416,7 @@ Status InputReader::close_file() {
 
 void InputReader::recycle(Piece&& piece) {
   piece.batch.reset();
+  piece.section.reset();
   piece.layout.reset();
   const std::lock_guard lock(mutex_);
   if (piece.capacity > 2 * options_.piece_bytes) return;  // grown for one long record; not worth keeping

@@ -45,6 +45,7 @@ struct Piece {
   std::uint64_t sequence = 0;
   std::vector<RefusedLine> refused;                            // records refused while cutting
   std::vector<std::pair<std::uint32_t, std::uint32_t>> parts;  // JSON: begin and size of each element
+  std::shared_ptr<const std::vector<std::string>> section;     // CSV in sections: what the section's row said, in the profile's order
   std::shared_ptr<arrow::RecordBatch> batch;                   // Parquet
   std::shared_ptr<const FileLayout> layout;
   std::string_view text() const { return {bytes.get(), size}; }

@@ -27,6 +27,15 @@ std::vector<std::string> possible_words(const TextFrom& from) {
   return words;
 }
 
+// Activities a profile can give; empty when the file says any.
+std::vector<std::string> possible_activities(const Profile& profile) {
+  std::vector<std::string> activities = possible_words(profile.activity);
+  if (profile.unpivot && activities.empty() && profile.activity.columns == std::vector<ColumnName>{"$name"}) {
+    for (const auto& [column, label] : profile.unpivot->columns) activities.push_back(label);
+  }
+  return activities;
+}
+
 // Leaves binding at the first missing column; caught by bind.
 struct MissingColumn {
   std::string column;
@@ -64,9 +73,12 @@ class Binder {
     if (column == "$value" && profile_.unpivot) return plan_.value_slot;
     if (column == "$name" && profile_.unpivot) return plan_.name_slot;
     if (column == "$index" && profile_.unpivot) return plan_.index_slot;
+    if (column == "$column" && profile_.unpivot) return plan_.column_slot;
     const auto known = std::find(plan_.columns.begin(), plan_.columns.end(), column);
     if (known != plan_.columns.end()) return int(known - plan_.columns.begin());
-    if (found_ != nullptr && !find_column(*found_, profile_.header || !profile_.header_names.empty(), column)) {
+    const bool of_section = profile_.sections && std::any_of(profile_.sections->keep.begin(), profile_.sections->keep.end(),
+                                                             [&](const auto& kept) { return "$" + kept.first == column; });
+    if (found_ != nullptr && !of_section && !find_column(*found_, profile_.header || !profile_.header_names.empty(), column)) {
       if (optional) return kNoSlot;
       throw MissingColumn{column};
     }
@@ -77,7 +89,7 @@ class Binder {
   // The cells and the three names for them come first, because other columns refer to them.
   void bind_unpivot() {
     for (const auto& [column, label] : profile_.unpivot->columns) plan_.unpivoted.push_back(slot(column, false));
-    for (int* pseudo : {&plan_.value_slot, &plan_.name_slot, &plan_.index_slot}) {
+    for (int* pseudo : {&plan_.value_slot, &plan_.name_slot, &plan_.index_slot, &plan_.column_slot}) {
       *pseudo = int(plan_.columns.size());
       plan_.columns.push_back(fmt::format("${}", plan_.columns.size()));  // a name no file column is asked by
     }
@@ -161,9 +173,12 @@ class Binder {
 
   void aim(QuantityPlan& plan, const QuantityFrom& from) {
     const auto unit = from.number.unit.empty() ? std::nullopt : find_unit(from.number.unit);
+    const std::vector<std::string> possible = possible_activities(profile_);
     for (const ActivityType& activity : names_.activities()) {
-      QuantityPlan::Target target;
+      QuantityPlan::Target& target = plan.targets.emplace_back();
+      if (!possible.empty() && std::find(possible.begin(), possible.end(), activity.id) == possible.end()) continue;
       for (std::size_t i = 0; i < activity.quantities.size() && i <= kExtraQuantities; ++i) {
+        if (!from.only_for.empty() && std::find(from.only_for.begin(), from.only_for.end(), activity.id) == from.only_for.end()) continue;
         if (!(from.name == activity.quantities[i].name || (i == 0 && from.name == kMainQuantity))) continue;
         target.slot = int(i);
         target.base = activity.quantities[i].unit;
@@ -175,7 +190,6 @@ class Binder {
         plan_.extras = std::max(plan_.extras, i);
         break;
       }
-      plan.targets.push_back(target);
     }
   }
 
@@ -241,7 +255,10 @@ Result<std::shared_ptr<const Plan>> bind(std::shared_ptr<const Profile> profile,
 }
 
 Status check_against(const Profile& profile, const Names& names) {
-  for (const std::string& word : possible_words(profile.activity)) {
+  std::vector<std::string> activities = possible_activities(profile);
+  for (const QuantityFrom& quantity : profile.quantities)
+    activities.insert(activities.end(), quantity.only_for.begin(), quantity.only_for.end());
+  for (const std::string& word : activities) {
     if (names.find_activity(word) != Names::kUnknown) continue;
     std::vector<std::string> known;
     for (const auto& activity : names.activities()) known.push_back(activity.id);
@@ -263,7 +280,9 @@ Status check_against(const Profile& profile, const Names& names) {
   }
   for (const QuantityFrom& quantity : profile.quantities) {
     bool meant = false;
-    for (const std::string& word : possible_words(profile.activity)) {
+    for (const std::string& word : activities) {
+      if (!quantity.only_for.empty() && std::find(quantity.only_for.begin(), quantity.only_for.end(), word) == quantity.only_for.end())
+        continue;
       const ActivityType& activity = names.activities()[names.find_activity(word)];
       for (std::size_t i = 0; i < activity.quantities.size(); ++i) {
         if (quantity.name != activity.quantities[i].name && !(i == 0 && quantity.name == kMainQuantity)) continue;

@@ -61,7 +61,7 @@ using Stations = std::unordered_map<std::string, Position>;
 struct Plan {
   std::shared_ptr<const Profile> profile;
   std::vector<std::string> columns;  // the table's columns, in order; those that begin with $ do not come from the file
-  int value_slot = kNoSlot, name_slot = kNoSlot, index_slot = kNoSlot;
+  int value_slot = kNoSlot, name_slot = kNoSlot, index_slot = kNoSlot, column_slot = kNoSlot;
   std::vector<int> unpivoted;  // slots of the cells
   int only_rows_slot = kNoSlot;
   TextPlan person, event, object, activity, source, region, evidence, consent, reversal;

@@ -74,13 +74,14 @@ RecordBuilder::RecordBuilder(std::shared_ptr<const Plan> plan, const Context& co
   prepare(plan_->end.plus, end_plus_words_);
   for (std::size_t i = 0; i < quantity_words_.size(); ++i) prepare(plan_->quantities[i].number, quantity_words_[i]);
   if (!profile_.unpivot) return;
-  for (std::size_t i = 0; i < profile_.unpivot->columns.size(); ++i) {
-    const std::string number = std::to_string(i);
-    const std::string& label = profile_.unpivot->columns[i].second;
-    label_fields_.push_back({std::uint32_t(labels_.size()), std::uint32_t(label.size())});
-    labels_ += label;
-    index_fields_.push_back({std::uint32_t(labels_.size()), std::uint32_t(number.size())});
-    labels_ += number;
+  const auto put = [this](const std::string& text, std::vector<Field>& fields) {
+    fields.push_back({std::uint32_t(labels_.size()), std::uint32_t(text.size())});
+    labels_ += text;
+  };
+  for (const auto& [column, label] : profile_.unpivot->columns) {
+    put(column, column_fields_);
+    put(std::to_string(label_fields_.size()), index_fields_);
+    put(label, label_fields_);
   }
   labels_.resize(labels_.size() + Table::kSlack);
 }
@@ -105,7 +106,7 @@ void RecordBuilder::build(Table& table, std::uint32_t first_line, RecordBatch& o
   read_evidence(rows, out);
   if (plan_->from.given()) read_positions(rows, out);
   read_quantities(rows, out);
-  if (profile_.checks.path_ratio_max) check_path(out);
+  if (profile_.checks.moved_min || profile_.checks.path_ratio_max) check_ways(out);
 }
 
 // Rows of other kinds (section headings, totals) are no records.
@@ -116,7 +117,7 @@ void RecordBuilder::drop_other_rows(Table& table) const {
   };
   std::size_t kept = 0;
   for (std::size_t row = 0; row < table.rows; ++row) {
-    if (table.reasons[row] == Reason::none && !wanted(row)) continue;
+    if (!wanted(row) && !table.columns[std::size_t(plan_->only_rows_slot)][row].is_absent()) continue;
     for (auto& column : table.columns) column[kept] = column[row];
     table.lines[kept] = table.lines[row];
     table.reasons[kept++] = table.reasons[row];
@@ -130,7 +131,7 @@ const Table& RecordBuilder::unpivot(const Table& table) {
   unpivoted_.reserve(table.rows * cells, plan_->columns.size());
   unpivoted_.texts = table.texts;
   unpivoted_.texts.resize(plan_->columns.size());
-  unpivoted_.texts[std::size_t(plan_->name_slot)] = unpivoted_.texts[std::size_t(plan_->index_slot)] = labels_.data();
+  for (const int slot : {plan_->name_slot, plan_->index_slot, plan_->column_slot}) unpivoted_.texts[std::size_t(slot)] = labels_.data();
   unpivoted_.texts[std::size_t(plan_->value_slot)] = table.texts[std::size_t(plan_->unpivoted.front())];
   std::size_t out = 0;
   for (std::size_t row = 0; row < table.rows; ++row) {
@@ -144,6 +145,7 @@ const Table& RecordBuilder::unpivot(const Table& table) {
       unpivoted_.columns[std::size_t(plan_->value_slot)][out] = table.columns[slot][row];
       unpivoted_.columns[std::size_t(plan_->name_slot)][out] = label_fields_[cell];
       unpivoted_.columns[std::size_t(plan_->index_slot)][out] = index_fields_[cell];
+      unpivoted_.columns[std::size_t(plan_->column_slot)][out] = column_fields_[cell];
       unpivoted_.lines[out] = table.lines[row];
       unpivoted_.reasons[out++] = table.reasons[row];
     }
@@ -171,13 +173,13 @@ std::string_view RecordBuilder::joined(const TextPlan& plan, const Table& table,
   }
   scratch_.clear();
   std::size_t present = 0;
-  for (const int slot : plan.slots) {
-    const std::string_view text = table.at(std::size_t(slot), row);
+  for (std::size_t part = 0; part < plan.slots.size(); ++part) {
+    const std::string_view text = table.at(std::size_t(plan.slots[part]), row);
     const bool there = !refused(plan, text);
-    present += there;
     if (!there && how == Joined::all_parts) return {};
-    if (&slot != plan.slots.data()) scratch_ += plan.from->joiner;
+    if (part > 0) scratch_ += plan.from->joiner;
     if (there) scratch_ += text;
+    present += there;
   }
   return present == 0 ? std::string_view{} : std::string_view(scratch_);
 }
@@ -220,7 +222,7 @@ void RecordBuilder::read_words(const TextPlan& plan, WordCache& cache, const Tab
     return;
   }
   for (std::size_t i = 0; i < table.rows; ++i) {
-    const std::string_view text = joined(plan, table, i, Joined::all_parts);
+    const std::string_view text = joined(plan, table, i, Joined::any_part);
     column[i] = std::uint16_t(cache.find(text.empty() ? std::string_view(kEmpty, 0) : text));
     if (column[i] == Names::kUnknown) refuse(out.reason[i], unknown);
   }
@@ -260,7 +262,7 @@ void RecordBuilder::read_events(const Table& table, RecordBatch& out) {
   for (std::size_t i = 0; i < table.rows; ++i) {
     id = joined(plan_->event, table, i, Joined::any_part);
     if (id.empty()) refuse(out.reason[i], Reason::missing_event);
-    if (profile_.unpivot) id.append("\x1F").append(table.at(std::size_t(plan_->name_slot), i));  // each cell is an act of its own
+    if (profile_.unpivot) id.append("\x1F").append(table.at(std::size_t(plan_->column_slot), i));  // each cell is an act of its own
     out.event[i] = core::event_key(seed(i), id);
   }
 }
@@ -367,7 +369,6 @@ void RecordBuilder::read_positions(const Table& table, RecordBatch& out) {
            (at->latitude < box->first.latitude || at->latitude > box->second.latitude || at->longitude < box->first.longitude ||
             at->longitude > box->second.longitude);
   };
-  const std::int64_t least = profile_.checks.displacement_min ? *read_number(*profile_.checks.displacement_min, {}, {1000, 1}) : 0;
   for (std::size_t i = 0; i < table.rows; ++i) {
     Reason problem = Reason::none;
     const auto from = position(plan_->from, table, i, problem);
@@ -376,7 +377,6 @@ void RecordBuilder::read_positions(const Table& table, RecordBatch& out) {
     if (problem != Reason::none) refuse(out.reason[i], problem);
     if (!from || !to) continue;
     straight_millimetres_[i] = distance_millimetres(*from, *to);
-    if (straight_millimetres_[i] < least) refuse(out.reason[i], Reason::not_moved);
   }
 }
 
@@ -390,7 +390,11 @@ std::optional<std::int64_t> RecordBuilder::number(const NumberPlan& plan, TableW
   std::optional<std::int64_t> value;
   if (words.cache) {
     const std::uint32_t word = words.cache->find(text);
-    if (word != kNoWord) value = core::scale_to_whole(*words.values[word], factor);
+    if (word == kNoWord) {  // the table has no number for it
+      problem = Reason::missing_quantity;
+      return std::nullopt;
+    }
+    value = core::scale_to_whole(*words.values[word], factor);
   } else {
     value = read_number(text, plan.constant ? NumberFormat{} : profile_.numbers, factor);
   }
@@ -442,13 +446,19 @@ void RecordBuilder::read_quantity(std::size_t index, const Table& table, RecordB
   }
 }
 
-// The way between two ends may wind, but not without limit: such a track has jumped.
-void RecordBuilder::check_path(RecordBatch& out) const {
-  const auto ratio = *core::parse_decimal(*profile_.checks.path_ratio_max);
-  const std::int64_t least = *read_number(profile_.checks.path_ratio_from, {}, {});
+// A way may wind and may return to where it began, but it leads somewhere, and not without limit: a track that is many times the
+// straight line has jumped.
+void RecordBuilder::check_ways(RecordBatch& out) const {
+  const auto metres = [](const std::optional<std::string>& text) { return text ? *read_number(*text, {}, {}) : 0; };
+  const std::int64_t moved_min = metres(profile_.checks.moved_min), ratio_from = metres(profile_.checks.path_ratio_from);
+  const auto ratio = profile_.checks.path_ratio_max ? core::parse_decimal(*profile_.checks.path_ratio_max) : std::nullopt;
   for (std::size_t i = 0; i < out.reason.size(); ++i) {
-    if (out.quantity[i] == kMissing || straight_millimetres_[i] == kMissing || out.quantity[i] <= least) continue;
-    const auto most = core::scale_to_whole(ratio, {straight_millimetres_[i], 1000});
+    if (out.activity[i] == Names::kUnknown || straight_millimetres_[i] == kMissing) continue;
+    const bool recorded = out.quantity[i] != kMissing && context_.names->activities()[out.activity[i]].quantities.front().unit == "m";
+    const std::int64_t straight = straight_millimetres_[i] / 1000;
+    if (straight < moved_min && (!recorded || out.quantity[i] < moved_min)) refuse(out.reason[i], Reason::not_moved);
+    if (!ratio || !recorded || out.quantity[i] <= ratio_from) continue;
+    const auto most = core::scale_to_whole(*ratio, {straight, 1});
     if (most && out.quantity[i] > *most) refuse(out.reason[i], Reason::path_jumps);
   }
 }

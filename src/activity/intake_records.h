@@ -47,7 +47,7 @@ class RecordBuilder {
   void read_positions(const Table& table, RecordBatch& out);
   void read_quantities(const Table& table, RecordBatch& out);
   void read_quantity(std::size_t index, const Table& table, RecordBatch& out);
-  void check_path(RecordBatch& out) const;
+  void check_ways(RecordBatch& out) const;
   /// The number a plan's column or table says, before its unit; nullopt with `problem` set when there is none.
   std::optional<std::int64_t> number(const NumberPlan& plan, TableWords& words, const Table& table, std::size_t row, core::Factor factor,
                                      Reason& problem);
@@ -62,7 +62,7 @@ class RecordBuilder {
   TableWords duration_words_, start_plus_words_, end_plus_words_;
   std::vector<TableWords> quantity_words_;
   std::string scratch_, labels_;
-  std::vector<Field> label_fields_, index_fields_;
+  std::vector<Field> label_fields_, index_fields_, column_fields_;
   Table unpivoted_;
   std::vector<std::int64_t> straight_millimetres_;  // from start to end; kMissing where unknown
 };

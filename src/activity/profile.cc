@@ -250,7 +250,7 @@ void Reader::read_end(const YAML::Node& node, Profile& profile) const {
 }
 
 void Reader::read_csv(const YAML::Node& node, Profile& profile) const {
-  check_keys(node, "csv", {"delimiter", "quotes", "header", "skip_lines", "wider_rows", "only_rows"});
+  check_keys(node, "csv", {"delimiter", "quotes", "header", "fields", "skip_lines", "wider_rows", "only_rows", "sections"});
   if (node["delimiter"]) profile.csv.delimiter = one_char(node["delimiter"], "delimiter");
   if (node["quotes"]) profile.csv.quotes = yes_no(node["quotes"], "quotes");
   if (const YAML::Node header = node["header"]) {
@@ -261,8 +261,21 @@ void Reader::read_csv(const YAML::Node& node, Profile& profile) const {
       profile.header = yes_no(header, "header");
     }
   }
+  if (node["fields"]) profile.fields = std::size_t(whole(node["fields"], "fields", 100'000));
   if (node["skip_lines"]) profile.skip_lines = std::uint32_t(whole(node["skip_lines"], "skip_lines", 1000));
   if (node["wider_rows"]) profile.wider_rows = yes_no(node["wider_rows"], "wider_rows");
+  if (const YAML::Node sections = node["sections"]) {
+    check_keys(sections, "sections", {"begins", "keep"});
+    if (!sections["begins"] || !sections["keep"] || !sections["keep"].IsMap()) {
+      fail(sections, "profile.missing", "sections needs begins and keep", "write sections: {begins: \"200\", keep: {meter: 2}}");
+    }
+    profile.sections = Sections{text(sections["begins"], "begins"), {}};
+    for (const auto& entry : sections["keep"]) {
+      const auto column = whole(entry.second, "keep", 100'000);
+      if (column < 1) fail(entry.second, "profile.wrong-value", "keep counts fields from 1", "write keep: {meter: 2}");
+      profile.sections->keep.emplace_back(entry.first.Scalar(), std::uint32_t(column));
+    }
+  }
   if (const YAML::Node only = node["only_rows"]) {
     check_keys(only, "only_rows", {"column", "equals"});
     if (!only["column"] || !only["equals"])
@@ -284,12 +297,13 @@ void Reader::read_quantities(const YAML::Node& node, Profile& profile) const {
     QuantityFrom from;
     from.name = quantity;
     if (entry.second.IsMap() && entry.second["between_positions"]) {
-      check_keys(entry.second, quantity, {"between_positions", "detour"});
+      check_keys(entry.second, quantity, {"between_positions", "detour", "for"});
       from.between_positions = yes_no(entry.second["between_positions"], "between_positions");
       if (entry.second["detour"]) from.detour = number(entry.second["detour"], "detour");
     } else {
-      from.number = number_from(entry.second, quantity, "");
+      from.number = number_from(entry.second, quantity, "", {"for"});
     }
+    if (entry.second.IsMap() && entry.second["for"]) from.only_for = texts(entry.second["for"], "for");
     profile.quantities.push_back(std::move(from));
   }
 }
@@ -353,7 +367,7 @@ void Reader::read_unpivot(const YAML::Node& node, Profile& profile) const {
 }
 
 void Reader::read_checks(const YAML::Node& node, Profile& profile) const {
-  check_keys(node, "checks", {"box", "displacement_min", "path_ratio_max", "path_ratio_from"});
+  check_keys(node, "checks", {"box", "moved_min", "path_ratio_max", "path_ratio_from"});
   if (const YAML::Node box = node["box"]) {
     check_keys(box, "box", {"south", "west", "north", "east"});
     for (const char* side : {"south", "west", "north", "east"}) {
@@ -373,7 +387,7 @@ void Reader::read_checks(const YAML::Node& node, Profile& profile) const {
       fail(length, "profile.wrong-value", fmt::format("{} is '{}'", what, written), "write a length with its unit, for example 50 m");
     return std::to_string(*value);
   };
-  if (node["displacement_min"]) profile.checks.displacement_min = metres(node["displacement_min"], "displacement_min");
+  if (node["moved_min"]) profile.checks.moved_min = metres(node["moved_min"], "moved_min");
   if (node["path_ratio_max"]) profile.checks.path_ratio_max = number(node["path_ratio_max"], "path_ratio_max");
   if (node["path_ratio_from"]) profile.checks.path_ratio_from = metres(node["path_ratio_from"], "path_ratio_from");
 }
@@ -389,12 +403,12 @@ void Reader::check_sense(const Profile& profile) const {
   need(profile.start.given(), "when it was done", "start: COLUMN");
   need(!profile.quantities.empty() || profile.quantities_by_header, "how much was done", "quantities: {distance: {column: km, unit: km}}");
   const bool positions_used =
-      profile.checks.box || profile.checks.displacement_min || profile.checks.path_ratio_max ||
+      profile.checks.box || profile.checks.moved_min || profile.checks.path_ratio_max ||
       std::any_of(profile.quantities.begin(), profile.quantities.end(), [](const auto& quantity) { return quantity.between_positions; });
   need(!positions_used || profile.from.given(), "where acts begin, but uses positions",
        "positions: {from: {latitude: lat, longitude: lon}, to: {...}}");
   const bool both_used =
-      profile.checks.displacement_min || profile.checks.path_ratio_max ||
+      profile.checks.moved_min || profile.checks.path_ratio_max ||
       std::any_of(profile.quantities.begin(), profile.quantities.end(), [](const auto& quantity) { return quantity.between_positions; });
   need(!both_used || profile.to.given(), "where acts end, but uses positions",
        "positions: {from: {...}, to: {latitude: lat, longitude: lon}}");

@@ -16,7 +16,8 @@
 namespace tanhui::activity {
 
 /// A column is named by its header, by its number from 1 where a file has no header, or in JSON by its path ("cdr_location.id",
-/// "userInputs.0.WhPerMile"). Where rows are unpivoted, $value, $name and $index name the cell, its label and its number from 0.
+/// "userInputs.0.WhPerMile"). Where rows are unpivoted, $value, $name, $column and $index name the cell, its label, its column's name and
+/// its number from 0; where a file has sections, "$name" is what the section's row said.
 using ColumnName = std::string;
 
 /// One text of a record: from columns (joined by `joiner` when several) or constant.
@@ -67,6 +68,7 @@ struct QuantityFrom {
   NumberFrom number;
   bool between_positions = false;  // distance from start to end, times `detour`
   std::string detour = "1";
+  std::vector<std::string> only_for;  // activities; empty: every activity that has the quantity
 };
 
 struct Box {
@@ -74,15 +76,21 @@ struct Box {
 };
 
 struct Checks {
-  std::optional<Box> box;                       // position_out_of_range
-  std::optional<std::string> displacement_min;  // metres; not_moved
-  std::optional<std::string> path_ratio_max;    // path_jumps when the distance is more than this times the straight line ...
-  std::string path_ratio_from = "1000";         // ... and more than this many metres
+  std::optional<Box> box;                     // position_out_of_range
+  std::optional<std::string> moved_min;       // metres; not_moved when both the straight line and the recorded distance are below
+  std::optional<std::string> path_ratio_max;  // path_jumps when the distance is more than this times the straight line ...
+  std::string path_ratio_from = "1000";       // ... and more than this many metres
 };
 
 struct Unpivot {
   std::vector<std::pair<ColumnName, std::string>> columns;  // and their labels
   bool keep_empty = false;                                  // an empty cell is no record unless this is set
+};
+
+/// Files in sections (meter exports): a row that begins with a word names what holds for the rows below it.
+struct Sections {
+  std::string begins;                                       // the first field of such a row
+  std::vector<std::pair<std::string, std::uint32_t>> keep;  // name, and number from 1 of its field; columns are asked for as "$name"
 };
 
 struct RowFilter {
@@ -103,9 +111,11 @@ struct Profile {
   bool header = true;
   std::vector<std::string> header_names;  // of a file without a header; else numbers
   std::uint32_t skip_lines = 0;           // junk before the header
+  std::size_t fields = 0;                 // of a row in a file without a header; 0: as many as its first row
   bool wider_rows = false;                // rows may have more fields than the header
-  std::optional<RowFilter> only_rows;     // other rows are not records (headings of sections, subtotals)
-  std::string records;                    // JSON: path of the list of records; empty: the top
+  std::optional<Sections> sections;
+  std::optional<RowFilter> only_rows;  // other rows are not records (headings of sections, subtotals)
+  std::string records;                 // JSON: path of the list of records; empty: the top
   NumberFormat numbers;
   std::string zone;
   std::vector<std::string> null_words;  // texts that mean "no value", for example NA
