@@ -4,6 +4,7 @@
 
 add_library(tanhui_flags INTERFACE)
 target_compile_options(tanhui_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror
+                                              $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>  # lets ccache look inside
                                               $<$<CONFIG:Release>:-O3 -fno-plt>)
 target_compile_definitions(tanhui_flags INTERFACE $<$<NOT:$<CONFIG:Release>>:_GLIBCXX_ASSERTIONS>)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)

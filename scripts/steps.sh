@@ -21,12 +21,15 @@ step() {
   "$@" >"$step_log" 2>&1 </dev/null &
   step_pid=$!
   trap 'kill "$step_pid" 2>/dev/null; exit 130' INT TERM
-  step_seconds=0
+  step_seconds=0 step_word=60
   while kill -0 "$step_pid" 2>/dev/null; do
     sleep "$([ "$step_seconds" -lt 2 ] && echo 0.1 || echo 1)"
     step_seconds=$(($(date +%s) - step_began))
     [ ! -t 1 ] || printf '\r\033[K%s … %ss  %.70s' "$step_title" "$step_seconds" "$(tail -c 300 "$step_log" | tr '\r' '\n' | tail -n 1)"
-    [ -t 1 ] || [ "$step_seconds" -lt 60 ] || [ $((step_seconds % 60)) -ne 0 ] || say "  $step_seconds s  $(tail -n 1 "$step_log" | cut -c1-100)"
+    if [ ! -t 1 ] && [ "$step_seconds" -ge "$step_word" ]; then  # in a file or in CI: one line a minute
+      say "  $step_seconds s  $(tail -n 1 "$step_log" | cut -c1-100)"
+      step_word=$((step_word + 60))
+    fi
   done
   if wait "$step_pid"; then
     step_status=0
