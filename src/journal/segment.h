@@ -36,7 +36,7 @@ struct SegmentInfo {
 
 struct SegmentOptions {
   std::size_t row_group_rows = 64 * 1024;  // a writer holds the encoded row group: about 30 bytes a row
-  std::size_t page_rows = 4 * 1024;        // and at most one page of rows as they are: about 110 bytes a row
+  std::size_t page_rows = 4 * 1024;        // and at most one page of rows as they are: about 110 bytes a row; not more than a row group
 };
 
 /// Writes one segment. Not for several threads at once; several writers in several threads are fine.

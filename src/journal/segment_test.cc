@@ -172,6 +172,17 @@ TEST(Segment, WordsFindTheirPlaceInOtherNames) {
   EXPECT_EQ(read.methodology, (std::vector<std::uint16_t>{kNoName, 0}));
 }
 
+TEST(Segment, ASmallRowGroupHasASmallPage) {
+  Folder folder;
+  const Names names = some_names();
+  Columns rows;
+  for (std::uint64_t i = 0; i < 5; ++i) add(rows, {i, 0}, kMorning, 1, false);
+  SegmentWriter writer(folder / "a.parquet", names, {}, {.row_group_rows = 2});
+  writer.append(rows, 0, 5);
+  const auto path = writer.close().path;
+  EXPECT_EQ(SegmentReader::open(path)->row_groups(), 3u);
+}
+
 TEST(Segment, NoRowsAreASegmentToo) {
   Folder folder;
   const Names names;

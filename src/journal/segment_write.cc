@@ -102,7 +102,8 @@ void check_lengths(const Columns& rows) {
 struct SegmentWriter::State {
   State(std::filesystem::path path, const Names& names_used, Metadata metadata_given, SegmentOptions options_given)
       : file(std::make_shared<HashedFile>(path)), metadata(std::move(metadata_given)), options(options_given), group(names_used) {
-    core::invariant(options.page_rows > 0 && options.row_group_rows >= options.page_rows, "a row group holds at least one page");
+    core::invariant(options.page_rows > 0 && options.row_group_rows > 0, "a page and a row group hold at least one row");
+    options.page_rows = std::min(options.page_rows, options.row_group_rows);
     schema.Init(segment_schema());
     footer = parquet::FileMetaDataBuilder::Make(&schema, segment_properties());
     info.path = std::move(path);
