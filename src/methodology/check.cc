@@ -295,12 +295,14 @@ class Checker {
 
   void check_round(Expr& expr) {
     check_all(expr);
-    if (!all_numbers(expr) || !common(expr, 0)) return;
+    if (!all_numbers(expr)) return;
+    const auto model = common(expr, 0);
+    if (!model) return;
     const Expr& step = expr.items[1];
     const bool constant = step.op == Op::number || step.leaf == Leaf::parameter;
     if (!constant) return fail(step, "the step of round must be a number or a parameter", "as in round(x, 0.1 [L])");
     if (step.op == Op::number && step.number <= 0) return fail(step, "the step of round must be above zero", "");
-    set_number(expr, expr.items[0].dimension);
+    set_number(expr, (*model)->dimension);
   }
 
   void check_transcendental(Expr& expr) {

@@ -156,6 +156,7 @@ class Lowering {
     return {false, 0, emit(make(Code::choose, pair.a, pair.b, condition.at), {std::min(a.low, b.low), std::max(a.high, b.high)}), pair.scale};
   }
   Value absolute(const Value& value) {
+    if (value.is_constant) return constant(magnitude_of(value.number));
     const Operation a = at(value.at);
     const bool crosses = a.low < 0 && a.high > 0;
     const Integer low = crosses ? Integer(0) : std::min(magnitude(a.low), magnitude(a.high));

@@ -85,6 +85,7 @@ struct ExampleSpec {
   std::string region;
   int year = 0;
   std::size_t activity = 0;  // index in Methodology::serves
+  int vector = 0;            // number among the project's test vectors, 0 when it is none
   Rational expected;         // kg CO2e, coherent
   Rational expected_step;    // coherent size of the last digit written
   std::string expected_text, unit_text;

@@ -280,12 +280,15 @@ class MethodologyReader {
       } else {
         broken_.insert(key.text);
       }
-      if (parameters->items[i].is_map())
+      if (parameters->items[i].is_map()) {
         if (const auto provenance = read_provenance(parameters->items[i], nullptr, fmt::format("parameter '{}'", key.text), report_)) {
           shown.grade = provenance->grade;
           shown.source = provenance->source;
           shown.status = spec.status = provenance->status;
+        } else {
+          all_statuses_known_ = false;
         }
+      }
       model_.parameters.push_back(std::move(spec));
       made_.parameters.push_back(std::move(shown));
     }
@@ -423,7 +426,7 @@ class MethodologyReader {
 
   void check_status() {
     const YamlNode* status = fields_.find("status");
-    if (status == nullptr || !weakest_ || !find_status(status->text) || made_.status == *weakest_) return;
+    if (status == nullptr || !weakest_ || !all_statuses_known_ || !find_status(status->text) || made_.status == *weakest_) return;
     report_.mistake(status->place(), fmt::format("the status is '{}', but the weakest number used is '{}' ({})", name(made_.status), name(*weakest_), weakest_by_),
                     fmt::format("status: {}", name(*weakest_)));
   }
@@ -628,8 +631,8 @@ class MethodologyReader {
     Fields fields(node, report_, "the example", {"given", "expect", "expect_step", "vector", "region", "year", "activity", "note"});
     const YamlNode *given = fields.require("given", "{distance: 13 km}"), *expect = fields.require("expect", "1019 g");
     if (given == nullptr || expect == nullptr) return;
-    (void)fields.whole("vector", 1, 1000);
     ExampleSpec example;
+    example.vector = int(fields.whole("vector", 1, 1000).value_or(0));
     example.place = node.place();
     const auto own = [&](const char* field) { return node.find(field) != nullptr ? node.find(field) : given->find(field); };
     const YamlNode *region = own("region"), *year = own("year");
@@ -713,6 +716,7 @@ class MethodologyReader {
   std::set<std::string> names_;
   std::set<std::string, std::less<>> broken_;  // tables, parameters and steps with mistakes, so that what uses them is not blamed again
   std::optional<Status> weakest_;
+  bool all_statuses_known_ = true;
   std::string weakest_by_;
   std::vector<std::vector<std::string>> chains_;
 };
