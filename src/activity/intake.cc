@@ -34,7 +34,9 @@ class ProfiledSource : public RecordSource {
     InputOptions options;
     options.format = profile_->format;
     options.encoding = profile_->encoding;
+    options.records_inside = !profile_->records.empty();
     options.digest = context_.digest;
+    options.piece_bytes = context_.piece_bytes;
     reader_ = std::make_unique<InputReader>(
         std::move(files), options, [this](const OpenedFile& file) { return make_cutter(file); },
         [this](const OpenedFile& file) { return open_parquet(file, bind_columns()); });

@@ -71,7 +71,8 @@ struct Context {
   std::string zone = "Asia/Shanghai";                  // of times without one, unless the profile says otherwise
   std::string region = "000000";                       // of records without one
   std::function<bool(std::string_view)> region_known;  // unset: every code is taken; called from any thread
-  bool digest = true;                                  // SHA-256 of the raw input on the way
+  std::size_t piece_bytes = kPieceBytes;
+  bool digest = true;  // SHA-256 of the raw input on the way
 };
 
 /// Keys objects (meters, serial numbers, documents) are given: the same whoever sends them.

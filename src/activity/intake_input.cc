@@ -20,7 +20,8 @@ using core::Status;
 
 constexpr std::string_view kDataEndings[] = {".csv", ".tsv", ".txt", ".json", ".ndjson", ".jsonl", ".parquet", ".pq"};
 constexpr std::string_view kPackedEndings[] = {".gz", ".zst"};
-constexpr std::size_t kHeadBytes = 4096;  // enough to know what a file is
+constexpr std::uint32_t kLinesMax = 4'000'000'000;  // of all inputs, so that a line's number fits 32 bits
+constexpr std::size_t kHeadBytes = 4096;            // enough to know what a file is
 
 bool is_data_file(std::string file_name) {
   if (file_name.starts_with(".") || file_name.starts_with("_")) return false;  // half-written files of other tools begin so
@@ -53,11 +54,12 @@ Error not_text(const std::string& file, std::string_view what, std::string_view 
 
 // Looks like GB18030 when much of the text is not valid UTF-8 but is valid there.
 bool looks_like_gb18030(std::string_view text) {
+  const bool all = text.size() < kHeadBytes;
   std::size_t lines = 0, invalid = 0, pairs = 0;
   while (!text.empty()) {
     const std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(text.size(), line.size() + 1));
-    if (text.empty() && lines > 0) break;  // the last line may be cut in the middle of a character
+    if (!all && text.empty() && lines > 0) break;  // the last line may be cut in the middle of a character
     ++lines;
     if (simdjson::validate_utf8(line.data(), line.size())) continue;
     ++invalid;
@@ -289,6 +291,7 @@ Status InputReader::open_next() {
       file->stream = put_back(begin, std::move(file->stream));
     }
     file->opened.format = options_.format == InputFormat::automatic ? recognise(begin) : options_.format;
+    if (file->opened.format == InputFormat::ndjson && options_.records_inside) file->opened.format = InputFormat::json;
     auto cutter = make_cutter_(file->opened);
     if (!cutter) return cutter.error();
     file->cutter = *std::move(cutter);
@@ -350,7 +353,14 @@ Result<bool> InputReader::next_text(Piece& piece) {
     piece.first_line = next_line_;
     const auto cut = file.cutter->cut(piece.text(), file.at_end, piece);
     if (!cut) return cut.error();
-    if (cut->bytes > 0 || !piece.refused.empty()) {
+    if (next_line_ > kLinesMax) {
+      return Error{ErrorCode::refused,
+                   "input.too-many-lines",
+                   fmt::format("{}: the inputs have more than {} lines", file.opened.name, kLinesMax),
+                   "account them in several runs",
+                   {{"file", file.opened.name}}};
+    }
+    if (cut->bytes > 0) {
       file.carry.assign(piece.bytes.get() + cut->bytes, piece.size - cut->bytes);
       piece.size = cut->bytes;
       next_line_ += cut->lines;
@@ -404,6 +414,13 @@ Result<bool> InputReader::next_batch(Piece& piece) {
   piece.layout = file_->batches->layout();
   piece.first_line = next_line_;
   next_line_ += std::uint32_t(piece.batch->num_rows());
+  if (next_line_ > kLinesMax) {
+    return Error{ErrorCode::refused,
+                 "input.too-many-lines",
+                 fmt::format("{}: the inputs have more than {} rows", file_->opened.name, kLinesMax),
+                 "account them in several runs",
+                 {{"file", file_->opened.name}}};
+  }
   piece.sequence = sequence_++;
   return true;
 }

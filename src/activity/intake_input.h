@@ -99,6 +99,7 @@ using BatchReaderFactory = std::function<core::Result<std::unique_ptr<BatchReade
 struct InputOptions {
   InputFormat format = InputFormat::automatic;
   std::string encoding = "utf-8";
+  bool records_inside = false;  // JSON: the records are a list inside one object
   bool digest = true;
   std::size_t piece_bytes = kPieceBytes;
 };

@@ -441,8 +441,8 @@ void RecordBuilder::read_quantity(std::size_t index, const Table& table, RecordB
       if (problem == Reason::missing_quantity) problem = Reason::none;
     }
     if (problem != Reason::none) refuse(out.reason[i], problem);
-    if (!value) continue;
-    (target.slot == 0 ? out.quantity : out.extra[std::size_t(target.slot - 1)])[i] = *value;
+    std::int64_t& place = (target.slot == 0 ? out.quantity : out.extra[std::size_t(target.slot - 1)])[i];
+    if (value && place == kMissing) place = *value;  // "quantity" goes before a column that names the same quantity
   }
 }
 
