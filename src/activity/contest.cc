@@ -55,9 +55,15 @@ void judge_events(std::span<Claim> claims, const KeySet& events, Verdicts& verdi
 }
 
 void judge_objects(std::span<Claim> claims, const KeySet& objects, std::span<const ActRule> rules, Verdicts& verdicts) {
+  std::unordered_set<std::uint64_t> reversed;
+  for (const Claim& claim : claims) {
+    if (claim.act.reversal) reversed.insert(claim.act.event);
+  }
   std::vector<const Claim*> sharing;
   for (const Claim& claim : claims) {
-    if (claim.act.object == 0 || claim.act.reversal || !objects.holds(claim.act.object)) continue;
+    if (claim.act.object == 0 || !objects.holds(claim.act.object)) continue;
+    verdicts.judged_objects.insert(claim.act.object);
+    if (reversed.contains(claim.act.event)) continue;  // what was unwound holds no object
     const auto owner = verdicts.event_owner.find(claim.act.event);
     if (owner == verdicts.event_owner.end() || owner->second == claim.person) sharing.push_back(&claim);
   }
@@ -87,6 +93,9 @@ Verdicts judge(std::vector<Claim> claims, const Contested& contested, std::span<
   Verdicts verdicts;
   judge_events(claims, KeySet(contested.events), verdicts);
   judge_objects(claims, KeySet(contested.objects), rules, verdicts);
+  for (const Claim& claim : claims) verdicts.people.push_back(claim.person);
+  std::sort(verdicts.people.begin(), verdicts.people.end());
+  verdicts.people.erase(std::unique(verdicts.people.begin(), verdicts.people.end()), verdicts.people.end());
   return verdicts;
 }
 

@@ -1,8 +1,10 @@
 // activity/contest.h: keys that more than one person claims. Reconciliation works person by person; an event id sent for two people, or one
 // item sold by two, is only seen by looking at all of them. Nearly all keys occur once, so only repeated ones are gathered.
 #pragma once
+#include <algorithm>
 #include <span>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "activity/act.h"
@@ -40,7 +42,10 @@ struct Verdicts {
   std::unordered_map<std::uint64_t, core::PersonKey> event_owner;
   std::unordered_map<std::uint64_t, core::PersonKey> meter_owner;       // of objects whose readings are savings
   std::unordered_map<std::uint64_t, std::uint64_t> lost_object;         // event key of the loser -> event key that was kept
-  bool empty() const { return event_owner.empty() && meter_owner.empty() && lost_object.empty(); }
+  std::unordered_set<std::uint64_t> judged_objects;                     // objects that were contested, won or lost
+  std::vector<core::PersonKey> people;                                  // everybody concerned, sorted: settled even without a new record
+  bool empty() const { return people.empty(); }
+  bool concerns(const core::PersonKey& person) const { return std::binary_search(people.begin(), people.end(), person); }
 };
 
 struct Claim {

@@ -55,9 +55,15 @@ PartitionResult PersonStage::run(std::size_t partition) {
     gather(*input_.earlier, partition, earlier_, result);
   }
   std::size_t fresh_at = 0, earlier_at = 0;
-  while (fresh_at < fresh_.size()) {
-    const core::PersonKey key = fresh_.at(fresh_at).row().person;
-    while (earlier_at < earlier_.size() && earlier_.at(earlier_at).row().person < key) ++earlier_at;  // nothing new about them
+  while (fresh_at < fresh_.size() || earlier_at < earlier_.size()) {
+    const bool any_fresh = fresh_at < fresh_.size(), any_earlier = earlier_at < earlier_.size();
+    const core::PersonKey* fresh_person = any_fresh ? &fresh_.at(fresh_at).row().person : nullptr;
+    const core::PersonKey* earlier_person = any_earlier ? &earlier_.at(earlier_at).row().person : nullptr;
+    if (any_earlier && (!any_fresh || *earlier_person < *fresh_person) && !input_.verdicts.concerns(*earlier_person)) {
+      ++earlier_at;  // nothing new about them
+      continue;
+    }
+    const core::PersonKey key = !any_earlier || (any_fresh && *fresh_person < *earlier_person) ? *fresh_person : *earlier_person;
     person(key, fresh_at, earlier_at, result);
   }
   by_day(result);
@@ -206,6 +212,10 @@ void PersonStage::person(const core::PersonKey& person, std::size_t& fresh_at, s
   for (; fresh_at < fresh_.size() && fresh_.at(fresh_at).row().person == person; ++fresh_at) {
     acts_.push_back(act_at(fresh_, fresh_at, false));
   }
+  // The filter only knows new keys; earlier records may repeat each other too.
+  if (!booked_.empty()) {
+    for (Act& act : acts_) act.repeated = true;
+  }
   if (fresh_at - first_fresh > kRecordsOfPersonMax) {
     std::erase_if(acts_, [](const Act& act) { return act.earlier; });
     for (Act& act : acts_) act.decide(Outcome::held, Reason::too_many_records);
@@ -240,11 +250,14 @@ void PersonStage::fold_revisions() {
 
 void PersonStage::settle(const core::PersonKey& person) {
   for (Act& act : acts_) {
-    if (!act.earlier || input_.window.of(act.day) >= Window::Place::inner) continue;
-    const Booked& booked = booked_[act.booking];  // too far out to change: context only
+    if (!act.earlier) continue;
+    const Booked& booked = booked_[act.booking];
+    if (stands(act, booked)) act.decide(booked.outcome, booked.reason, booked.winner);
+    if (input_.window.of(act.day) >= Window::Place::inner) continue;
+    // Too far out to change: context only.
     const bool loses = booked.outcome == Outcome::duplicate || booked.outcome == Outcome::held ||
                        (booked.outcome == Outcome::rejected && booked.reason != Reason::no_baseline);
-    if (loses) act.decide(booked.outcome, booked.reason, booked.winner);
+    if (loses && act.open()) act.decide(booked.outcome, booked.reason, booked.winner);
   }
   if (!input_.verdicts.empty()) apply_verdicts(person);
   reconciler_.settle_repeats(acts_);
@@ -262,6 +275,13 @@ void PersonStage::settle(const core::PersonKey& person) {
     act.milligrams = reading ? quantify_one(act, act.quantity) : rows_of(act).milligrams[act.index];
   }
   crediting_.run(acts_);
+}
+
+// A record that lost its event id or object to another person stays where it is unless this run judged the key again.
+bool PersonStage::stands(const Act& act, const Booked& booked) const {
+  if (booked.reason == Reason::event_reused) return !input_.verdicts.event_owner.contains(act.event);
+  if (booked.reason != Reason::same_object || input_.verdicts.judged_objects.contains(act.object)) return false;
+  return std::none_of(acts_.begin(), acts_.end(), [&](const Act& other) { return other.event == booked.winner; });
 }
 
 void PersonStage::apply_verdicts(const core::PersonKey& person) {

@@ -93,6 +93,7 @@ class PersonStage {
   void person(const core::PersonKey& person, std::size_t& fresh_at, std::size_t& earlier_at, PartitionResult& result);
   void settle(const core::PersonKey& person);
   void settle_objects();
+  bool stands(const Act& act, const Booked& booked) const;
   void apply_verdicts(const core::PersonKey& person);
   void book(const core::PersonKey& person, PartitionResult& result);
   void book_fresh(const core::PersonKey& person, const Act& act, PartitionResult& result);

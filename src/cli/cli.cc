@@ -5,10 +5,13 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <iostream>
 
 #include "cli/account_command.h"
 #include "cli/interrupt.h"
+#include "cli/methodology_commands.h"
 #include "cli/people_commands.h"
+#include "cli/sample_commands.h"
 #include "cli/shell.h"
 #include "core/invariant.h"
 
@@ -42,6 +45,8 @@ int parse_and_run(int argc, char** argv) {
   app.fallthrough();
   add_account_command(app, shell, exit_code);
   add_people_commands(app, shell, exit_code);
+  add_sample_commands(app, shell, exit_code);
+  add_methodology_commands(app, exit_code, std::cout, std::cerr, &shell.home, &shell.language);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
