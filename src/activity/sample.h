@@ -31,8 +31,8 @@ enum class SampleCompression : std::uint8_t { none, gzip, zstd };
 
 /// Rows per person and day: about 1.06 acts and 1.6 reports.
 struct SampleOptions {
-  std::uint64_t people = 20'000;           // 1 to 100 million
-  std::uint32_t days = 30;                 // 1 to 3660
+  std::uint64_t people = 20'000;  // 1 to 100 million
+  std::uint32_t days = 30;        // 1 to 3660
   std::uint64_t seed = 1;
   core::Day first_day = core::day_of(2025, 3, 1);  // the methodologies used are in force from 2024-09-02
   SampleFormat format = SampleFormat::csv;
@@ -41,11 +41,11 @@ struct SampleOptions {
 
 /// What the city does. Shares in hundredths of a per cent.
 struct CityFigure {
-  std::string_view activity;               // id of methodologies/activities.yaml
-  std::uint32_t acts_share;                // used here; sums to 10000
-  std::uint32_t published_acts_share;      // 0: not published
-  std::uint32_t published_volume_share;    // 0: not published
-  std::int64_t mean_quantity;              // base units of the activity's main quantity
+  std::string_view activity;             // id of methodologies/activities.yaml
+  std::uint32_t acts_share;              // used here; sums to 10000
+  std::uint32_t published_acts_share;    // 0: not published
+  std::uint32_t published_volume_share;  // 0: not published
+  std::int64_t mean_quantity;            // base units of the activity's main quantity
 };
 constexpr std::size_t kCityActivities = 8;
 std::span<const CityFigure, kCityActivities> city_figures();
@@ -66,12 +66,12 @@ std::string_view name(SampleDefect defect);  // "clock-reset"
 
 struct SampleSummary {
   std::uint64_t rows = 0;
-  std::uint64_t acts = 0;                                    // what truly happened
-  std::uint64_t reports = 0;                                 // of the acts, by one source or several
-  std::uint64_t redelivered = 0;                             // the same report sent again, 1 %
-  std::array<std::uint64_t, kCityActivities> acts_of{};      // in the order of city_figures()
-  std::array<std::int64_t, kCityActivities> quantity_of{};   // base units, as it truly was
-  std::array<std::uint64_t, kSampleDefects> defects{};       // of all rows
+  std::uint64_t acts = 0;                                   // what truly happened
+  std::uint64_t reports = 0;                                // of the acts, by one source or several
+  std::uint64_t redelivered = 0;                            // the same report sent again, 1 %
+  std::array<std::uint64_t, kCityActivities> acts_of{};     // in the order of city_figures()
+  std::array<std::int64_t, kCityActivities> quantity_of{};  // base units, as it truly was
+  std::array<std::uint64_t, kSampleDefects> defects{};      // of all rows
 };
 
 /// Writes the reports day by day, within a day in parts of some ten thousand people, each part in order of time.
@@ -80,8 +80,9 @@ struct SampleSummary {
 /// units of the activity's main quantity, whole), evidence. About 120 bytes a row in CSV. In Parquet start and end are timestamps.
 ///
 /// Several sources tell of one act, each with its own event id and slightly other times and distance: a metro ride comes from the gate
-/// (90 %), the wallet whose code opened it (50 %), a bank (15 %) and a map app (6 %); the other activities stand in sample_city.cc. The first source
-/// is the best one by the programme wuhan-demo's priorities. Acts of one person never overlap within travel or within driving and charging.
+/// (90 %), the wallet whose code opened it (50 %), a bank (15 %) and a map app (6 %); the other activities stand in sample_city.cc. The
+/// first source is the best one by the programme wuhan-demo's priorities. Acts of one person never overlap within travel or within driving
+/// and charging.
 ///
 /// Errors: sample.people, sample.days. A stream that fails throws std::runtime_error.
 core::Result<SampleSummary> write_sample(const SampleOptions& options, std::ostream& out);

@@ -128,7 +128,11 @@ Act draw_act(bool owner, bool weekend, Random& random) {
       act.seconds = 4 * 3600;
       break;
   }
-  act.second = draw_second(act.activity == charge ? kCharging : act.activity == cutlery ? kMeals : act.activity == demand ? kEvening : travel, random);
+  act.second = draw_second(act.activity == charge    ? kCharging
+                           : act.activity == cutlery ? kMeals
+                           : act.activity == demand  ? kEvening
+                                                     : travel,
+                           random);
   return act;
 }
 
@@ -194,13 +198,18 @@ void spoil(Report& report, Random& random) {
       report.end_ms = report.start_ms + length;
       break;
     }
-    case SampleDefect::end_before_start: std::swap(report.start_ms, report.end_ms); break;
-    case SampleDefect::position_jump: report.quantity = std::max<std::int64_t>(report.quantity, 1'000) * random.between(300, 2'000); break;
+    case SampleDefect::end_before_start:
+      std::swap(report.start_ms, report.end_ms);
+      break;
+    case SampleDefect::position_jump:
+      report.quantity = std::max<std::int64_t>(report.quantity, 1'000) * random.between(300, 2'000);
+      break;
     case SampleDefect::future:
       report.start_ms += 3652 * core::kMillisPerDay;
       report.end_ms += 3652 * core::kMillisPerDay;
       break;
-    default: break;  // a missing person and a bad number are written, not computed
+    default:
+      break;  // a missing person and a bad number are written, not computed
   }
 }
 
@@ -220,7 +229,8 @@ Report seen_by(const View& view, const Act& act, core::Millis midnight, Random& 
   return report;
 }
 
-void add_reports(const Act& act, core::Millis midnight, std::uint64_t person, Random& random, std::vector<Report>& into, SampleSummary& summary) {
+void add_reports(const Act& act, core::Millis midnight, std::uint64_t person, Random& random, std::vector<Report>& into,
+                 SampleSummary& summary) {
   const Views& views = kViews[act.activity];
   std::array<bool, kViewsMax> reports{};
   bool any = false;
@@ -243,8 +253,8 @@ void add_reports(const Act& act, core::Millis midnight, std::uint64_t person, Ra
 }  // namespace
 
 std::string_view name(Source source) {
-  constexpr std::array<std::string_view, std::size_t(Source::count_)> names{"metro-gate", "alipay",   "bank-ride", "map-app", "bike-operator",
-                                                                            "charger",    "grid",     "takeaway",  "car-maker", "bus-code"};
+  constexpr std::array<std::string_view, std::size_t(Source::count_)> names{
+      "metro-gate", "alipay", "bank-ride", "map-app", "bike-operator", "charger", "grid", "takeaway", "car-maker", "bus-code"};
   return names[std::size_t(source)];
 }
 
@@ -291,7 +301,8 @@ void add_day(const SampleOptions& options, std::uint32_t day, std::uint64_t pers
 std::span<const CityFigure, kCityActivities> city_figures() { return sample::kFigures; }
 
 std::string_view name(SampleDefect defect) {
-  constexpr std::array<std::string_view, kSampleDefects> names{"none", "clock-reset", "missing-person", "bad-number", "end-before-start", "position-jump", "future"};
+  constexpr std::array<std::string_view, kSampleDefects> names{
+      "none", "clock-reset", "missing-person", "bad-number", "end-before-start", "position-jump", "future"};
   return names[std::size_t(defect)];
 }
 

@@ -10,7 +10,19 @@
 
 namespace tanhui::activity::sample {
 
-enum class Source : std::uint8_t { metro_gate, alipay, bank_ride, map_app, bike_operator, charger, grid, takeaway, car_maker, bus_code, count_ };
+enum class Source : std::uint8_t {
+  metro_gate,
+  alipay,
+  bank_ride,
+  map_app,
+  bike_operator,
+  charger,
+  grid,
+  takeaway,
+  car_maker,
+  bus_code,
+  count_
+};
 std::string_view name(Source source);
 bool writes_utc(Source source);  // "Z" instead of "+08:00"
 
@@ -18,7 +30,7 @@ struct Report {
   std::uint64_t event = 0, person = 0;  // ids as numbers, told apart by source and by seed
   core::Millis start_ms = 0, end_ms = 0;
   std::int64_t quantity = 0;
-  std::uint8_t activity = 0;            // in the order of city_figures()
+  std::uint8_t activity = 0;  // in the order of city_figures()
   Source source = Source::metro_gate;
   Evidence evidence = Evidence::metered;
   SampleDefect defect = SampleDefect::none;

@@ -36,7 +36,8 @@ std::vector<Row> rows_of(const std::string& csv) {
   while (std::getline(in, line)) {
     std::istringstream fields(line);
     Row row;
-    for (std::string* field : {&row.event, &row.source, &row.person, &row.activity, &row.region, &row.start, &row.end, &row.quantity, &row.evidence})
+    for (std::string* field :
+         {&row.event, &row.source, &row.person, &row.activity, &row.region, &row.start, &row.end, &row.quantity, &row.evidence})
       std::getline(fields, *field, ',');
     rows.push_back(row);
   }
@@ -96,8 +97,11 @@ TEST(Sample, DefectsComeAtTheirRates) {
   std::ostringstream out;
   const auto summary = write_sample({.people = 40'000, .days = 10, .seed = 2}, out);
   ASSERT_TRUE(summary);
-  const struct { SampleDefect defect; double per_100000; } rates[] = {
-      {SampleDefect::clock_reset, 50}, {SampleDefect::missing_person, 100}, {SampleDefect::bad_number, 50},
+  const struct {
+    SampleDefect defect;
+    double per_100000;
+  } rates[] = {
+      {SampleDefect::clock_reset, 50},      {SampleDefect::missing_person, 100}, {SampleDefect::bad_number, 50},
       {SampleDefect::end_before_start, 50}, {SampleDefect::future, 20},
   };
   for (const auto& [defect, rate] : rates)
@@ -117,8 +121,8 @@ TEST(Sample, DefectsAreInTheRows) {
     seen[std::size_t(SampleDefect::end_before_start)] += row.end < row.start;
     seen[std::size_t(SampleDefect::future)] += row.start.starts_with("2035-");
   }
-  for (const auto defect : {SampleDefect::clock_reset, SampleDefect::missing_person, SampleDefect::bad_number, SampleDefect::end_before_start,
-                            SampleDefect::future}) {
+  for (const auto defect : {SampleDefect::clock_reset, SampleDefect::missing_person, SampleDefect::bad_number,
+                            SampleDefect::end_before_start, SampleDefect::future}) {
     EXPECT_EQ(seen[std::size_t(defect)], written.summary.defects[std::size_t(defect)]) << name(defect);
     EXPECT_GT(seen[std::size_t(defect)], 0u) << name(defect);
   }
@@ -138,7 +142,12 @@ TEST(Sample, SeveralSourcesTellOfOneActAndEventIdsAreTheirOwn) {
 
 TEST(Sample, EveryFormatAndCompressionIsWritten) {
   const SampleOptions plain{.people = 200, .days = 2, .seed = 6};
-  const struct { const char* why; SampleFormat format; SampleCompression compression; std::string_view magic; } cases[] = {
+  const struct {
+    const char* why;
+    SampleFormat format;
+    SampleCompression compression;
+    std::string_view magic;
+  } cases[] = {
       {"csv gzip", SampleFormat::csv, SampleCompression::gzip, "\x1F\x8B"},
       {"csv zstd", SampleFormat::csv, SampleCompression::zstd, "\x28\xB5\x2F\xFD"},
       {"ndjson gzip", SampleFormat::ndjson, SampleCompression::gzip, "\x1F\x8B"},

@@ -38,7 +38,8 @@ class StreamSink final : public arrow::io::OutputStream {
   explicit StreamSink(std::ostream& out) : out_(out) {}
   using arrow::io::OutputStream::Write;
   arrow::Status Write(const void* data, std::int64_t size) override {
-    if (!out_.write(static_cast<const char*>(data), std::streamsize(size))) return arrow::Status::IOError("the stream refused ", size, " bytes");
+    if (!out_.write(static_cast<const char*>(data), std::streamsize(size)))
+      return arrow::Status::IOError("the stream refused ", size, " bytes");
     position_ += size;
     return arrow::Status::OK();
   }
@@ -57,9 +58,12 @@ class StreamSink final : public arrow::io::OutputStream {
 
 arrow::Compression::type codec_of(SampleCompression compression) {
   switch (compression) {
-    case SampleCompression::gzip: return arrow::Compression::GZIP;
-    case SampleCompression::zstd: return arrow::Compression::ZSTD;
-    case SampleCompression::none: break;
+    case SampleCompression::gzip:
+      return arrow::Compression::GZIP;
+    case SampleCompression::zstd:
+      return arrow::Compression::ZSTD;
+    case SampleCompression::none:
+      break;
   }
   return arrow::Compression::UNCOMPRESSED;
 }
@@ -134,7 +138,9 @@ class SampleWriter {
 
 class TextWriter : public SampleWriter {
  public:
-  TextWriter(std::shared_ptr<arrow::io::OutputStream> out, std::uint64_t seed) : out_(std::move(out)), person_salt_(sample::mix(seed)) { block_.resize(kBlock + kRowMax); }
+  TextWriter(std::shared_ptr<arrow::io::OutputStream> out, std::uint64_t seed) : out_(std::move(out)), person_salt_(sample::mix(seed)) {
+    block_.resize(kBlock + kRowMax);
+  }
   void finish() override {
     flush();
     check(out_->Close());
@@ -222,10 +228,11 @@ class ParquetWriter final : public SampleWriter {
   ParquetWriter(const std::shared_ptr<arrow::io::OutputStream>& out, std::uint64_t seed, SampleCompression compression)
       : sink_(out), person_salt_(sample::mix(seed)) {
     const auto time = arrow::timestamp(arrow::TimeUnit::MILLI, "UTC");
-    schema_ = arrow::schema({arrow::field("event_id", arrow::utf8(), false), arrow::field("source", arrow::utf8(), false),
-                             arrow::field("person", arrow::utf8()), arrow::field("activity", arrow::utf8(), false),
-                             arrow::field("region", arrow::utf8(), false), arrow::field("start", time, false), arrow::field("end", time, false),
-                             arrow::field("quantity", arrow::int64()), arrow::field("evidence", arrow::utf8(), false)});
+    schema_ =
+        arrow::schema({arrow::field("event_id", arrow::utf8(), false), arrow::field("source", arrow::utf8(), false),
+                       arrow::field("person", arrow::utf8()), arrow::field("activity", arrow::utf8(), false),
+                       arrow::field("region", arrow::utf8(), false), arrow::field("start", time, false), arrow::field("end", time, false),
+                       arrow::field("quantity", arrow::int64()), arrow::field("evidence", arrow::utf8(), false)});
     parquet::WriterProperties::Builder properties;
     properties.compression(codec_of(compression))->disable_dictionary("event_id")->created_by("tanhui");
     auto writer = parquet::arrow::FileWriter::Open(*schema_, arrow::default_memory_pool(), out, properties.build());
@@ -260,8 +267,8 @@ class ParquetWriter final : public SampleWriter {
   void flush() {
     const std::int64_t rows = event_.length();
     arrow::ArrayVector columns;
-    for (arrow::ArrayBuilder* builder : std::initializer_list<arrow::ArrayBuilder*>{&event_, &source_, &person_, &activity_, &region_, start_.get(), end_.get(),
-                                                                                    &quantity_, &evidence_}) {
+    for (arrow::ArrayBuilder* builder : std::initializer_list<arrow::ArrayBuilder*>{&event_, &source_, &person_, &activity_, &region_,
+                                                                                    start_.get(), end_.get(), &quantity_, &evidence_}) {
       std::shared_ptr<arrow::Array> column;
       check(builder->Finish(&column));
       columns.push_back(std::move(column));
@@ -286,7 +293,8 @@ std::unique_ptr<SampleWriter> open_writer(const SampleOptions& options, std::ost
     auto compressed = arrow::io::CompressedOutputStream::Make(codec->get(), out);
     check(compressed.status());
     // The stream refers to its codec; both live as long as the last pointer to the stream.
-    out = std::shared_ptr<arrow::io::OutputStream>(compressed->get(), [codec = std::shared_ptr(*std::move(codec)), held = *compressed](auto*) {});
+    out = std::shared_ptr<arrow::io::OutputStream>(compressed->get(),
+                                                   [codec = std::shared_ptr(*std::move(codec)), held = *compressed](auto*) {});
   }
   if (options.format == SampleFormat::ndjson) return std::make_unique<NdjsonWriter>(out, options.seed);
   return std::make_unique<CsvWriter>(out, options.seed);
@@ -316,11 +324,17 @@ class TimeOrder {
 
 core::Result<SampleSummary> write_sample(const SampleOptions& options, std::ostream& stream) {
   if (options.people < 1 || options.people > kPeopleMax)
-    return core::Error{core::ErrorCode::invalid_input, "sample.people", fmt::format("{} people are not a city", options.people),
-                       fmt::format("choose 1 to {} people", kPeopleMax), {{"people", std::to_string(options.people)}}};
+    return core::Error{core::ErrorCode::invalid_input,
+                       "sample.people",
+                       fmt::format("{} people are not a city", options.people),
+                       fmt::format("choose 1 to {} people", kPeopleMax),
+                       {{"people", std::to_string(options.people)}}};
   if (options.days < 1 || options.days > kDaysMax)
-    return core::Error{core::ErrorCode::invalid_input, "sample.days", fmt::format("{} days cannot be written", options.days),
-                       fmt::format("choose 1 to {} days", kDaysMax), {{"days", std::to_string(options.days)}}};
+    return core::Error{core::ErrorCode::invalid_input,
+                       "sample.days",
+                       fmt::format("{} days cannot be written", options.days),
+                       fmt::format("choose 1 to {} days", kDaysMax),
+                       {{"days", std::to_string(options.days)}}};
   SampleSummary summary;
   const auto writer = open_writer(options, stream);
   std::vector<Report> reports;

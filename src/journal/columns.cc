@@ -6,8 +6,9 @@ namespace tanhui::journal {
 namespace {
 
 constexpr std::array<std::string_view, kColumns> kNames{
-    "person",     "start",      "duration_ms", "activity", "source", "region",     "methodology", "event",  "object",        "evidence", "quantity",
-    "quantity_2", "quantity_3", "quantity_4",  "outcome",  "reason", "milligrams", "points",      "winner", "winner_source", "revision", "line"};
+    "person",     "start",    "duration_ms", "activity",      "source",     "region",     "methodology", "event",
+    "object",     "evidence", "quantity",    "quantity_2",    "quantity_3", "quantity_4", "outcome",     "reason",
+    "milligrams", "points",   "winner",      "winner_source", "revision",   "line"};
 
 template <class T>
 void append_column(std::vector<T>& to, const std::vector<T>& from, std::size_t begin, std::size_t end) {
@@ -19,8 +20,10 @@ template <class T>
 void append_optional(std::vector<T>& to, const std::vector<T>& from, std::size_t rows, std::size_t begin, std::size_t end, T none) {
   if (from.empty() && to.empty()) return;
   to.resize(rows, none);
-  if (from.empty()) to.resize(rows + (end - begin), none);
-  else append_column(to, from, begin, end);
+  if (from.empty())
+    to.resize(rows + (end - begin), none);
+  else
+    append_column(to, from, begin, end);
 }
 
 }  // namespace

@@ -77,7 +77,8 @@ fs::path segment_path(std::string_view programme, core::Day day, RunId run) {
   return fs::path(fmt::format("programme={}", programme)) / fmt::format("day={}", core::to_text(day)) / (run_name(run) + ".parquet");
 }
 
-Publication::Publication(fs::path journal, RunId run) : journal_(std::move(journal)), staging_(journal_ / kStaging / run_name(run)), run_(run) {}
+Publication::Publication(fs::path journal, RunId run)
+    : journal_(std::move(journal)), staging_(journal_ / kStaging / run_name(run)), run_(run) {}
 
 fs::path Publication::stage(std::string_view programme, core::Day day) {
   fs::path path = staging_ / segment_path(programme, day, run_);

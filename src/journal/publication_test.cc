@@ -108,7 +108,8 @@ TEST_F(PublicationTest, NothingToRecoverIsFine) {
 TEST(SegmentPath, OnlyHarmlessProgrammeIds) {
   const auto day = core::day_of(2024, 9, 2);
   EXPECT_EQ(segment_path("hubei.wuhan_1", day, 1'234'567), "programme=hubei.wuhan_1/day=2024-09-02/run-1234567.parquet");
-  for (const char* id : {"", "..", "a/b", "A", "a b", ".hidden", "a\nb"}) EXPECT_THROW(segment_path(id, day, 1), core::InvariantBroken) << id;
+  for (const char* id : {"", "..", "a/b", "A", "a b", ".hidden", "a\nb"})
+    EXPECT_THROW(segment_path(id, day, 1), core::InvariantBroken) << id;
 }
 
 }  // namespace

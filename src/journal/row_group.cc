@@ -16,14 +16,20 @@ namespace {
 using Encoding = ColumnChunk::Encoding;
 
 constexpr std::uint16_t kUnused = 0xFFFF;
-constexpr std::size_t kNumberSlots = 16 * 1024, kNumbersMax = 4096;  // a quarter full at most
+// Above this many different numbers a dictionary costs more than it saves in a row group of the usual size.
+constexpr unsigned kNumberSlotBits = 14;
+constexpr std::size_t kNumberSlots = std::size_t{1} << kNumberSlotBits, kNumbersMax = kNumberSlots / 2;
 
 parquet::Encoding::type parquet_encoding(Encoding encoding) {
   switch (encoding) {
-    case Encoding::plain: return parquet::Encoding::PLAIN;
-    case Encoding::delta: return parquet::Encoding::DELTA_BINARY_PACKED;
-    case Encoding::delta_keys: return parquet::Encoding::DELTA_BYTE_ARRAY;
-    case Encoding::dictionary: return parquet::Encoding::RLE_DICTIONARY;
+    case Encoding::plain:
+      return parquet::Encoding::PLAIN;
+    case Encoding::delta:
+      return parquet::Encoding::DELTA_BINARY_PACKED;
+    case Encoding::delta_keys:
+      return parquet::Encoding::DELTA_BYTE_ARRAY;
+    case Encoding::dictionary:
+      return parquet::Encoding::RLE_DICTIONARY;
   }
   core::invariant(false, "an encoding has a name in Parquet");
   return parquet::Encoding::PLAIN;
@@ -40,11 +46,12 @@ std::string key_bytes(const core::PersonKey& key) {
 
 std::string number_bytes(std::int64_t value) { return {reinterpret_cast<const char*>(&value), sizeof(value)}; }
 
-std::int64_t number_of(const std::string& bytes) {
+std::int64_t number_at(const std::string& bytes, std::size_t index) {
   std::int64_t value = 0;
-  std::memcpy(&value, bytes.data(), sizeof(value));
+  std::memcpy(&value, bytes.data() + index * sizeof(value), sizeof(value));
   return value;
 }
+std::int64_t number_of(const std::string& bytes) { return number_at(bytes, 0); }
 
 void write_chunk(const ColumnChunk& chunk, bool optional, const std::shared_ptr<arrow::io::OutputStream>& file,
                  parquet::ColumnChunkMetaDataBuilder& metadata) {
@@ -59,8 +66,8 @@ void write_chunk(const ColumnChunk& chunk, bool optional, const std::shared_ptr<
   bool dictionary = false, other = false;
   for (const auto& page : chunk.pages) (page.encoding == Encoding::dictionary ? dictionary : other) = true;
   if (dictionary)
-    writer->WriteDictionaryPage(parquet::DictionaryPage(view(chunk.dictionary, 0, chunk.dictionary.size()), std::int32_t(chunk.dictionary_size),
-                                                        parquet::Encoding::PLAIN));
+    writer->WriteDictionaryPage(parquet::DictionaryPage(view(chunk.dictionary, 0, chunk.dictionary.size()),
+                                                        std::int32_t(chunk.dictionary_size), parquet::Encoding::PLAIN));
   for (std::size_t i = 0; i < chunk.pages.size(); ++i) {
     const auto& page = chunk.pages[i];
     const std::size_t end = i + 1 < chunk.pages.size() ? chunk.pages[i + 1].begin : chunk.bytes.size();
@@ -143,7 +150,8 @@ void RowGroup::persons(const std::vector<core::PersonKey>& column) {
 void RowGroup::starts(const std::vector<core::Millis>& column) {
   numbers(Column::start, column);
   ColumnChunk& to = chunk(Column::start);
-  const auto [least, greatest] = std::minmax_element(column.begin() + std::ptrdiff_t(begin_), column.begin() + std::ptrdiff_t(begin_ + count_));
+  const auto [least, greatest] =
+      std::minmax_element(column.begin() + std::ptrdiff_t(begin_), column.begin() + std::ptrdiff_t(begin_ + count_));
   if (to.least.empty() || *least < number_of(to.least)) to.least = number_bytes(*least);
   if (to.greatest.empty() || *greatest > number_of(to.greatest)) to.greatest = number_bytes(*greatest);
 }
@@ -180,8 +188,10 @@ std::size_t RowGroup::split(Column name, const std::vector<T>& column, T none, s
 void RowGroup::optional_numbers(Column name, const std::vector<std::int64_t>& column) {
   start_page(name, Encoding::delta);
   const std::size_t used = split(name, column, kMissing, numbers_);
-  if (used > 0) encode::delta(std::span(numbers_.data(), used), chunk(name).bytes);
-  else chunk(name).pages.back().encoding = Encoding::plain;  // no value at all is the same in PLAIN, and every reader takes it
+  if (used > 0)
+    encode::delta(std::span(numbers_.data(), used), chunk(name).bytes);
+  else
+    chunk(name).pages.back().encoding = Encoding::plain;  // no value at all is the same in PLAIN, and every reader takes it
 }
 
 void RowGroup::optional_keys(Column name, const std::vector<std::uint64_t>& column) {
@@ -207,25 +217,21 @@ bool RowGroup::local_numbers(std::size_t count) {
   UsedNumbers& used = used_numbers_;
   ColumnChunk& to = chunk(Column::duration_ms);
   if (used.full) return false;
-  if (used.slots.empty()) {
-    used.slots.assign(kNumberSlots, kMissing);
-    used.local_of.resize(kNumberSlots);
-  }
+  if (used.slots.empty()) used.slots.assign(kNumberSlots, kUnused);
   indexes_.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
     const std::int64_t value = numbers_[i];
-    std::size_t slot = (std::uint64_t(value) * 0x9E3779B97F4A7C15u) >> 50;  // 14 bits: kNumberSlots
-    while (used.slots[slot] != value && used.slots[slot] != kMissing) slot = (slot + 1) % kNumberSlots;
-    if (used.slots[slot] == kMissing) {
+    std::size_t slot = (std::uint64_t(value) * 0x9E3779B97F4A7C15u) >> (64 - kNumberSlotBits);
+    while (used.slots[slot] != kUnused && number_at(to.dictionary, used.slots[slot]) != value) slot = (slot + 1) % kNumberSlots;
+    if (used.slots[slot] == kUnused) {
       if (to.dictionary_size == kNumbersMax) {
         used.full = true;
         return false;
       }
-      used.slots[slot] = value;
-      used.local_of[slot] = std::uint16_t(to.dictionary_size++);
+      used.slots[slot] = std::uint16_t(to.dictionary_size++);
       to.dictionary.append(number_bytes(value));
     }
-    indexes_[i] = used.local_of[slot];
+    indexes_[i] = used.slots[slot];
   }
   return true;
 }
@@ -239,8 +245,10 @@ void RowGroup::revisions(const std::vector<std::uint16_t>& column) {
 void RowGroup::lines(const std::vector<std::uint32_t>& column) {
   start_page(Column::line, Encoding::delta);
   const std::size_t used = split(Column::line, column, std::uint32_t{0}, small_numbers_);
-  if (used > 0) encode::delta(std::span<const std::int32_t>(small_numbers_.data(), used), chunk(Column::line).bytes);
-  else chunk(Column::line).pages.back().encoding = Encoding::plain;
+  if (used > 0)
+    encode::delta(std::span<const std::int32_t>(small_numbers_.data(), used), chunk(Column::line).bytes);
+  else
+    chunk(Column::line).pages.back().encoding = Encoding::plain;
 }
 
 std::uint16_t RowGroup::local_word(Column name, UsedWords& used, std::size_t index, const std::vector<std::string>& dictionary) {
@@ -274,8 +282,10 @@ void RowGroup::optional_words(Column name, const std::vector<std::uint16_t>& col
     const bool known = index < used.local_of.size() && used.local_of[index] != kUnused;
     indexes_[i] = known ? used.local_of[index] : local_word(name, used, index, dictionary);
   }
-  if (count > 0) encode::indexes({indexes_.data(), count}, chunk(name).dictionary_size, chunk(name).bytes);
-  else chunk(name).pages.back().encoding = Encoding::plain;
+  if (count > 0)
+    encode::indexes({indexes_.data(), count}, chunk(name).dictionary_size, chunk(name).bytes);
+  else
+    chunk(name).pages.back().encoding = Encoding::plain;
 }
 
 }  // namespace tanhui::journal

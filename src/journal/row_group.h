@@ -21,12 +21,12 @@ struct ColumnChunk {
     Encoding encoding;
     std::uint32_t rows;
   };
-  std::string bytes;               // page after page
+  std::string bytes;  // page after page
   std::vector<Page> pages;
-  std::string dictionary;          // PLAIN
+  std::string dictionary;  // PLAIN
   std::size_t dictionary_size = 0;
   std::uint64_t nulls = 0;
-  std::string least, greatest;     // statistics, PLAIN; empty for none
+  std::string least, greatest;  // statistics, PLAIN; empty for none
   void clear();
 };
 
@@ -48,8 +48,7 @@ class RowGroup {
   };
   // Numbers that repeat (durations in whole seconds): a dictionary while it stays small.
   struct UsedNumbers {
-    std::vector<std::int64_t> slots;      // open addressing
-    std::vector<std::uint16_t> local_of;
+    std::vector<std::uint16_t> slots;  // open addressing: places in the dictionary, 0xFFFF: free
     bool full = false;
   };
 

@@ -14,7 +14,8 @@ using parquet::Repetition;
 using parquet::Type;
 using parquet::schema::PrimitiveNode;
 
-parquet::schema::NodePtr node(Column column, Repetition::type repetition, Type::type type, std::shared_ptr<const LogicalType> logical, int length = -1) {
+parquet::schema::NodePtr node(Column column, Repetition::type repetition, Type::type type, std::shared_ptr<const LogicalType> logical,
+                              int length = -1) {
   return PrimitiveNode::Make(std::string(name(column)), repetition, std::move(logical), type, length);
 }
 parquet::schema::NodePtr word(Column column, Repetition::type repetition = Repetition::REQUIRED) {

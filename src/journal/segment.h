@@ -4,8 +4,9 @@
 //
 // Rows are sorted by person and start (then as the writer's caller has them: source, event, revision) and never change. Keys are in the
 // file as they are (person 16 bytes big-endian, so byte order is sort order; event keys UINT_64), words as words in dictionaries of their
-// row group, absent values as nulls, `start` as a UTC timestamp in milliseconds. Row groups carry the least and greatest person and start, so readers skip what they do not need.
-// Every Parquet tool reads it; the file's own key-value metadata repeats what a reader wants to know first.
+// row group, absent values as nulls, `start` as a UTC timestamp in milliseconds. Row groups carry the least and greatest person and start,
+// so readers skip what they do not need. Every Parquet tool reads it; the file's own key-value metadata repeats what a reader wants to know
+// first.
 #pragma once
 #include <filesystem>
 #include <memory>

@@ -60,7 +60,8 @@ class ChunkReader {
  public:
   ChunkReader(parquet::RowGroupReader& group, Column column, std::uint64_t rows) : group_(group), column_(column), rows_(rows) {
     const auto chunk = group.metadata()->ColumnChunk(int(column));
-    all_null_ = chunk->statistics() != nullptr && chunk->statistics()->HasNullCount() && std::uint64_t(chunk->statistics()->null_count()) == rows;
+    all_null_ =
+        chunk->statistics() != nullptr && chunk->statistics()->HasNullCount() && std::uint64_t(chunk->statistics()->null_count()) == rows;
     optional_ = group.metadata()->schema()->Column(int(column))->max_definition_level() > 0;
   }
   bool all_null() const { return optional_ && all_null_; }
@@ -71,7 +72,8 @@ class ChunkReader {
     const auto reader = std::static_pointer_cast<Reader>(group_.Column(int(column_)));
     std::vector<typename Reader::T> batch(std::min<std::size_t>(rows_, kBatch));
     in_batches(
-        *reader, [&](std::int64_t wanted, std::int16_t* levels, std::int64_t* values_read) {
+        *reader,
+        [&](std::int64_t wanted, std::int16_t* levels, std::int64_t* values_read) {
           return reader->ReadBatch(wanted, levels, nullptr, batch.data(), values_read);
         },
         [&](std::uint64_t row, std::size_t i) { put(row, batch[i]); });
@@ -92,7 +94,8 @@ class ChunkReader {
         [&](std::int64_t wanted, std::int16_t* levels, std::int64_t* indexes_read) {
           const parquet::ByteArray* dictionary = nullptr;
           std::int32_t size = 0;
-          const std::int64_t rows = reader->ReadBatchWithDictionary(wanted, levels, nullptr, batch.data(), indexes_read, &dictionary, &size);
+          const std::int64_t rows =
+              reader->ReadBatchWithDictionary(wanted, levels, nullptr, batch.data(), indexes_read, &dictionary, &size);
           for (std::int32_t i = std::int32_t(index.size()); dictionary != nullptr && i < size; ++i)
             index.push_back(index_of(std::string_view(dictionary[i])));
           return rows;
@@ -217,17 +220,22 @@ void SegmentReader::State::read(std::size_t row_group, ColumnSet wanted, Names& 
 
 core::Result<SegmentReader> SegmentReader::open(const std::filesystem::path& path) {
   if (!std::filesystem::is_regular_file(path))
-    return core::Error{core::ErrorCode::not_found, "journal.segment-missing", fmt::format("there is no segment '{}'", path.string()),
-                       "check the path, or restore the file from a copy", {{"path", path.string()}}};
+    return core::Error{core::ErrorCode::not_found,
+                       "journal.segment-missing",
+                       fmt::format("there is no segment '{}'", path.string()),
+                       "check the path, or restore the file from a copy",
+                       {{"path", path.string()}}};
   auto state = std::make_unique<State>();
   state->path = path;
   try {
     state->file = parquet::ParquetFileReader::OpenFile(path.string(), /*memory_map=*/true);
     const auto expected = segment_schema();
     if (!state->metadata()->schema()->group_node()->Equals(expected.get()))
-      return core::Error{core::ErrorCode::invalid_input, "journal.segment-columns",
+      return core::Error{core::ErrorCode::invalid_input,
+                         "journal.segment-columns",
                          fmt::format("'{}' is a Parquet file, but its columns are not those of a segment", path.string()),
-                         "keep only files that `tanhui` wrote in the journal folder", {{"path", path.string()}}};
+                         "keep only files that `tanhui` wrote in the journal folder",
+                         {{"path", path.string()}}};
   } catch (const std::exception& problem) {  // Arrow tells every kind of damage by its own exceptions
     return damaged(path, problem.what());
   }

@@ -196,7 +196,12 @@ TEST(Segment, NoRowsAreASegmentToo) {
 TEST(Segment, RowsOutOfOrderOrOfUnequalLengthAreRefused) {
   Folder folder;
   const Names names = some_names();
-  const struct { const char* why; core::PersonKey person; core::Millis start; bool taken; } cases[] = {
+  const struct {
+    const char* why;
+    core::PersonKey person;
+    core::Millis start;
+    bool taken;
+  } cases[] = {
       {"same person, same start", {5, 5}, kMorning, true},
       {"same person, earlier", {5, 5}, kMorning - 1, false},
       {"lesser person in the high half", {4, 9}, kMorning + 1, false},
@@ -208,8 +213,10 @@ TEST(Segment, RowsOutOfOrderOrOfUnequalLengthAreRefused) {
     add(rows, {5, 5}, kMorning, 0, false);
     add(rows, person, start, 0, false);
     SegmentWriter writer(folder / "a.parquet", names, {});
-    if (taken) EXPECT_NO_THROW(writer.append(rows, 0, 2)) << why;
-    else EXPECT_THROW(writer.append(rows, 0, 2), core::InvariantBroken) << why;
+    if (taken)
+      EXPECT_NO_THROW(writer.append(rows, 0, 2)) << why;
+    else
+      EXPECT_THROW(writer.append(rows, 0, 2), core::InvariantBroken) << why;
   }
   Columns rows;
   add(rows, {5, 5}, kMorning, 0, false);
@@ -230,19 +237,25 @@ Columns any_rows(std::mt19937_64& random, std::size_t count) {
   }();
   const auto number = [&](std::size_t column) -> std::int64_t {
     switch (kinds[column]) {
-      case 0: return 42;
-      case 1: return std::int64_t(random() % 5000) * 1000;
-      default: return std::int64_t(random()) >> (random() % 63);
+      case 0:
+        return 42;
+      case 1:
+        return std::int64_t(random() % 5000) * 1000;
+      default:
+        return std::int64_t(random()) >> (random() % 63);
     }
   };
   const auto rare = [&](std::size_t column) { return kinds[column] == 0 || (kinds[column] == 1 && random() % 3 == 0); };
-  const auto word = [&](std::size_t column, std::size_t words) { return kinds[column] == 0 ? words - 1 : random() % (kinds[column] * (words - 1)) % words; };
+  const auto word = [&](std::size_t column, std::size_t words) {
+    return kinds[column] == 0 ? words - 1 : random() % (kinds[column] * (words - 1)) % words;
+  };
   const auto no_minimum = [](std::int64_t value) { return value == kMissing ? 0 : value; };
   core::PersonKey person{kinds[0] == 2 ? random() >> 40 : 0, 0};
   core::Millis start = kMorning;
   for (std::size_t i = 0; i < count; ++i) {
     if (random() % 4 == 0) {
-      person = kinds[0] == 0 ? core::PersonKey{person.high + (random() >> 30), random()} : core::PersonKey{person.high, person.low + 1 + (random() >> 44)};
+      person = kinds[0] == 0 ? core::PersonKey{person.high + (random() >> 30), random()}
+                             : core::PersonKey{person.high, person.low + 1 + (random() >> 44)};
       start = kMorning + std::int64_t(random() % 80'000) * 1000;
     } else {
       start += std::int64_t(random() % (kinds[1] * 3'000 + 1));
@@ -296,11 +309,11 @@ TEST(Segment, ManyDifferentDurationsLeaveTheDictionary) {
   Folder folder;
   const Names names = some_names();
   Columns rows;
-  for (int i = 0; i < 6000; ++i) {
+  for (int i = 0; i < 12'000; ++i) {
     add(rows, {1, std::uint64_t(i)}, kMorning, 1, false);
     rows.duration_ms.back() = i * 7;
   }
-  SegmentWriter writer(folder / "a.parquet", names, {}, {.row_group_rows = 8000, .page_rows = 1000});
+  SegmentWriter writer(folder / "a.parquet", names, {}, {.row_group_rows = 16'000, .page_rows = 1000});
   writer.append(rows, 0, rows.size());
   Names same = names;
   expect_equal(read_all(writer.close().path, same), rows);
@@ -340,7 +353,10 @@ TEST(Segment, DamageIsAnErrorThatNamesTheFile) {
   writer.append(rows, 0, rows.size());
   const std::string good = bytes_of(writer.close().path);
   EXPECT_EQ(SegmentReader::open(folder / "none.parquet").error().id, "journal.segment-missing");
-  const struct { const char* why; std::string bytes; } cases[] = {
+  const struct {
+    const char* why;
+    std::string bytes;
+  } cases[] = {
       {"empty", ""},
       {"magic only", "PAR1"},
       {"text", "event_id,source,person\n1,2,3\n"},
@@ -400,7 +416,8 @@ TEST(SegmentForOtherReaders, Write) {
     rows.quantity.back() = std::int64_t(i) * 1'000'003;
     rows.event.back() = i + 1;
   }
-  SegmentWriter writer(fs::path(folder) / "run-000001.parquet", names, {{"tanhui.programme", "wuhan-demo"}}, {.row_group_rows = 4096, .page_rows = 512});
+  SegmentWriter writer(fs::path(folder) / "run-000001.parquet", names, {{"tanhui.programme", "wuhan-demo"}},
+                       {.row_group_rows = 4096, .page_rows = 512});
   writer.append(rows, 0, rows.size());
   EXPECT_EQ(writer.close().rows, 10'002u);
 }

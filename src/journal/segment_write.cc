@@ -1,9 +1,8 @@
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <arrow/io/interfaces.h>
 #include <arrow/util/key_value_metadata.h>
+#include <fcntl.h>
 #include <parquet/file_writer.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -44,8 +43,10 @@ class HashedFile final : public arrow::io::OutputStream {
   }
   void put_or_keep(const char* data, std::size_t size) {
     if (buffer_.size() + size > kOutputBuffer) flush_buffer();
-    if (size > kOutputBuffer) put(data, size);
-    else buffer_.append(data, size);
+    if (size > kOutputBuffer)
+      put(data, size);
+    else
+      buffer_.append(data, size);
     position_ += std::int64_t(size);
   }
   arrow::Result<std::int64_t> Tell() const override { return position_; }
@@ -85,13 +86,12 @@ class HashedFile final : public arrow::io::OutputStream {
   core::Sha256 hash_;
 };
 
-
 void check_lengths(const Columns& rows) {
   const std::size_t n = rows.size();
   const auto whole = [n](const auto&... column) { return ((column.size() == n) && ...); };
   const auto whole_or_empty = [n](const auto&... column) { return ((column.empty() || column.size() == n) && ...); };
-  core::invariant(whole(rows.start_ms, rows.duration_ms, rows.activity, rows.source, rows.region, rows.methodology, rows.event, rows.evidence,
-                        rows.quantity, rows.outcome, rows.reason, rows.milligrams, rows.points, rows.revision),
+  core::invariant(whole(rows.start_ms, rows.duration_ms, rows.activity, rows.source, rows.region, rows.methodology, rows.event,
+                        rows.evidence, rows.quantity, rows.outcome, rows.reason, rows.milligrams, rows.points, rows.revision),
                   "the columns of a batch are equally long");
   core::invariant(whole_or_empty(rows.object, rows.extra[0], rows.extra[1], rows.extra[2], rows.winner, rows.winner_source, rows.line),
                   "an optional column of a batch is empty or as long as the others");
@@ -119,7 +119,8 @@ struct SegmentWriter::State {
         info.person_min = person;
         info.start_min = info.start_max = start;
       } else {
-        core::invariant(info.person_max == person ? last_start <= start : info.person_max < person, "rows of a segment are sorted by person and start");
+        core::invariant(info.person_max == person ? last_start <= start : info.person_max < person,
+                        "rows of a segment are sorted by person and start");
       }
       info.person_max = person;
       info.start_min = std::min(info.start_min, start);
