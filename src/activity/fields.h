@@ -35,6 +35,15 @@ class TimeReader {
       const core::Millis instant = read_fixed(text.data());
       if (instant != kMissing) [[likely]]
         return instant;
+    } else if (rfc3339_first_ && text.size() == 25 && text[22] == ':' && (text[19] == '+' || text[19] == '-')) {  // ...+08:00
+      const auto digit = [&](std::size_t at) { return unsigned(text[at]) - '0'; };
+      const core::Millis instant = read_fixed(text.data());
+      const unsigned hours = digit(20) * 10 + digit(21), minutes = digit(23) * 10 + digit(24);
+      if (instant != kMissing && digit(20) < 10 && digit(21) < 10 && digit(23) < 10 && digit(24) < 10 && hours < 18 && minutes < 60)
+          [[likely]] {
+        const core::Millis offset = (core::Millis{hours} * 60 + minutes) * 60'000;
+        return text[19] == '+' ? instant - offset : instant + offset;
+      }
     }
     return read_any(text);
   }
@@ -72,6 +81,21 @@ struct Unit {
 std::optional<Unit> find_unit(std::string_view name);
 /// Whether `base` is one of the base units.
 bool is_base_unit(std::string_view base);
+
+/// A whole number of 1 to 8 digits and nothing else, the usual quantity, in a few cycles; -1 for any other text. Eight bytes from
+/// `text` on must be readable (Table::kSlack).
+inline std::int64_t read_small_whole(const char* text, std::size_t size) {
+  if (size - 1 >= 8) return -1;
+  std::uint64_t word;
+  std::memcpy(&word, text, 8);
+  // The digits move to the end of the word, zeros before them; then pairs, fours and eights are put together.
+  word = word << (64 - 8 * size) | (size == 8 ? 0 : 0x3030303030303030ULL >> (8 * size));
+  const std::uint64_t digits = word ^ 0x3030303030303030ULL;
+  if ((((digits + 0x7676767676767676ULL) | digits) & 0x8080808080808080ULL) != 0) return -1;
+  const std::uint64_t pairs = digits * 10 + (digits >> 8);
+  constexpr std::uint64_t mask = 0x000000FF000000FFULL;
+  return std::int64_t(((pairs & mask) * (100 + (1'000'000ULL << 32)) + ((pairs >> 16) & mask) * (1 + (10'000ULL << 32))) >> 32);
+}
 
 /// Value of `text` times `factor`, cut towards zero; nullopt when it is not a number or leaves int64. Spaces around it are ignored.
 std::optional<std::int64_t> read_number(std::string_view text, const NumberFormat& format, core::Factor factor);

@@ -1,5 +1,6 @@
 #include "activity/fields.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <random>
@@ -82,6 +83,10 @@ TEST(TimeReaderProperty, ReadsWhatIsWritten) {
     text.replace(19, 5, "Z");
     text.reserve(text.size() + Table::kSlack);
     ASSERT_EQ(reader->read(text), instant) << text;
+    const core::Millis minutes = core::Millis(random() % (18 * 60));
+    const bool east = random() % 2 == 0;
+    text.replace(19, 1, fmt::format("{}{:02}:{:02}", east ? '+' : '-', minutes / 60, minutes % 60));
+    ASSERT_EQ(reader->read(text), east ? instant - minutes * 60'000 : instant + minutes * 60'000) << text;
   }
 }
 
@@ -116,6 +121,20 @@ TEST(ReadNumber, Cases) {
   };
   for (const auto& [why, text, decimal, thousands, factor, value] : cases)
     EXPECT_EQ(read_number(text, {decimal, thousands}, factor), value) << why;
+}
+
+TEST(ReadNumberProperty, SmallWholeNumbers) {
+  std::mt19937_64 random(9);
+  for (int i = 0; i < 300'000; ++i) {
+    std::string text = std::to_string(random() % 2'000'000'000 >> random() % 31);
+    if (random() % 3 == 0) text.insert(0, random() % 4, '0');
+    if (random() % 4 == 0 && !text.empty()) text[random() % text.size()] = char(random());
+    const std::size_t size = random() % 20 == 0 ? 0 : text.size();
+    const bool whole = size >= 1 && size <= 8 && text.substr(0, size).find_first_not_of("0123456789") == std::string::npos;
+    const std::int64_t expected = whole ? std::stoll(text) : -1;
+    text.resize(text.size() + Table::kSlack, char(random()));
+    ASSERT_EQ(read_small_whole(text.data(), size), expected) << text.substr(0, size);
+  }
 }
 
 TEST(ReadNumberProperty, ShortWayAgreesWithLongWay) {

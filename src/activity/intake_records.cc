@@ -414,6 +414,8 @@ void RecordBuilder::read_quantities(const Table& table, RecordBatch& out) {
 void RecordBuilder::read_quantity(std::size_t index, const Table& table, RecordBatch& out) {
   const QuantityPlan& plan = plan_->quantities[index];
   TableWords& words = quantity_words_[index];
+  constexpr std::int64_t factor_max = 1'000'000'000;  // times eight digits stays in int64
+  const bool plain = plan.number.slot != kNoSlot && !words.cache && profile_.null_words.empty();
   for (std::size_t i = 0; i < table.rows; ++i) {
     if (out.activity[i] == Names::kUnknown) continue;
     const QuantityPlan::Target& target = plan.targets[out.activity[i]];
@@ -436,7 +438,12 @@ void RecordBuilder::read_quantity(std::size_t index, const Table& table, RecordB
             factor = known_units_[unit].factor;
         }
       }
-      value = number(plan.number, words, table, i, factor, problem);
+      const std::string_view text = plain ? table.at(std::size_t(plan.number.slot), i) : std::string_view{};
+      const std::int64_t small = plain ? read_small_whole(text.data(), text.size()) : -1;
+      if (small >= 0 && factor.denominator == 1 && factor.numerator <= factor_max) [[likely]]
+        value = small * factor.numerator;
+      else
+        value = number(plan.number, words, table, i, factor, problem);
       // Which quantities an act must have is its methodology's affair: entry taps and some acts have none.
       if (problem == Reason::missing_quantity) problem = Reason::none;
     }
