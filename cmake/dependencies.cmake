@@ -44,7 +44,7 @@ else()
   target_link_libraries(arrow_parquet INTERFACE ${arrow_library} ${parquet_library})
   # The wheel's libparquet exports a newer simdjson of its own, and the first library on the link line gives its symbols to everybody.
   # As an option ours comes first. Arrow itself parses JSON only for extension types that nobody registers here.
-  target_link_options(arrow_parquet INTERFACE $<TARGET_FILE:simdjson::simdjson>)
+  target_link_options(arrow_parquet INTERFACE LINKER:--push-state,--no-as-needed $<TARGET_FILE:simdjson::simdjson> LINKER:--pop-state)
   target_include_directories(arrow_parquet SYSTEM INTERFACE ${pyarrow_dir}/include)
   list(APPEND CMAKE_BUILD_RPATH ${pyarrow_dir})
 endif()

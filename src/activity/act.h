@@ -29,7 +29,7 @@ struct Collision {
   std::uint8_t rank = 1;          // 0 goes first
   std::uint64_t excludes = 0;     // groups (one bit each) whose private-car acts of the day are excluded
   bool car_baseline = false;      // measured against a private car: a car-free day excludes it
-  core::Millis window_ms = 1;     // how long an act without an end occupies: its method's shortest duration
+  core::Millis window_ms = 1;     // how long an act without an end occupies: its method's shortest duration; 0: it has no interval
 };
 
 /// Per person, activity and local day.

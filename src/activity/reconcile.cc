@@ -110,8 +110,9 @@ void Reconciler::settle_overlaps(std::span<Act> acts) {
         collision.when != Collision::When::overlap) {
       continue;
     }
-    auto& cluster = clusters_[collision.group];
     const core::Millis end = end_of(acts[i]);
+    if (end == acts[i].start_ms) continue;  // steps of a day, say: no interval that could overlap
+    auto& cluster = clusters_[collision.group];
     if ((used >> collision.group & 1) == 0) {
       used |= std::uint64_t{1} << collision.group;
       cluster.clear();

@@ -126,7 +126,7 @@ std::uint16_t RuleBook::make(const methodology::Methodology& method, std::uint16
   rule.collision.rank = std::uint8_t(counting.rank);
   for (const std::string& excluded : counting.excludes) rule.collision.excludes |= std::uint64_t{1} << intern(groups_, excluded);
   rule.collision.car_baseline = counting.baseline_mode == "private-car";
-  rule.collision.window_ms = std::max<core::Millis>(1, rule.limits.duration_min_ms);
+  rule.collision.window_ms = rule.limits.duration_min_ms;
   rules_.push_back(rule);
   made_.push_back({&method, *std::move(program), quantities.size()});
   return index_[key] = std::uint16_t(rules_.size() - 1);
