@@ -1,11 +1,13 @@
 #include "activity/json_reader.h"
 
+#include <dlfcn.h>
 #include <fmt/format.h>
 #include <simdjson.h>
 
 #include <cstring>
 
 #include "activity/csv_rows.h"
+#include "core/invariant.h"
 
 namespace tanhui::activity {
 namespace {
@@ -40,6 +42,15 @@ void add_path(JsonNode& root, const std::string& path, int slot) {
     begin = end + 1;
   }
   node->slot = slot;
+}
+
+// Arrow's wheel exports another version of simdjson. If the linker took that one, parsing would crash; better to say so.
+void check_linking() {
+  Dl_info library{};
+  void* const found = ::dlsym(RTLD_DEFAULT, "_ZN8simdjson25get_active_implementationEv");
+  const bool known = found != nullptr && ::dladdr(found, &library) != 0;
+  core::invariant(!known || std::string_view(library.dli_fname).find("parquet") == std::string_view::npos,
+                  "JSON is read by simdjson's own library, which stands before Arrow's on the link line (cmake/dependencies.cmake)");
 }
 
 // Goes into the object at `at` along one key; the position of its value, or npos when the object ends, or the text does, before the key
@@ -280,6 +291,8 @@ JsonRows::JsonRows() : parser_(std::make_unique<Parser>()) {}
 JsonRows::~JsonRows() = default;
 
 void JsonRows::read(const Piece& piece, Table& table) {
+  static const bool checked = (check_linking(), true);
+  core::invariant(checked, "linking is checked before the first read");
   const auto& layout = static_cast<const JsonLayout&>(*piece.layout);
   parser_->arena.clear();
   table.rows = 0;
