@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
+
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -104,12 +105,22 @@ std::vector<std::string> activity_ids(const Library& library, const Methodology&
 json::object to_json(const Library& library, const Methodology& methodology) {
   json::array parameters, formulas;
   for (const auto& parameter : methodology.parameters)
-    parameters.push_back(json::object{{"name", parameter.name}, {"value", parameter.value}, {"unit", parameter.unit}, {"grade", parameter.grade},
-                                      {"status", name(parameter.status)}, {"source", parameter.source}, {"used", parameter.used}});
+    parameters.push_back(json::object{{"name", parameter.name},
+                                      {"value", parameter.value},
+                                      {"unit", parameter.unit},
+                                      {"grade", parameter.grade},
+                                      {"status", name(parameter.status)},
+                                      {"source", parameter.source},
+                                      {"used", parameter.used}});
   for (const auto& [step, formula] : methodology.formulas) formulas.push_back(json::object{{"name", step}, {"formula", formula}});
   json::array inputs;
   for (const auto& input : methodology.inputs)
-    inputs.push_back(json::object{{"name", input.name}, {"unit", input.unit}, {"min", input.min}, {"max", input.max}, {"default", input.fallback}, {"meaning", both(input.meaning)}});
+    inputs.push_back(json::object{{"name", input.name},
+                                  {"unit", input.unit},
+                                  {"min", input.min},
+                                  {"max", input.max},
+                                  {"default", input.fallback},
+                                  {"meaning", both(input.meaning)}});
   return {{"id", methodology.id},
           {"version", methodology.version},
           {"kind", name(methodology.kind)},
@@ -137,7 +148,9 @@ core::Result<Library> Commands::library(const Options& options) {
   std::vector<Problem> problems;
   auto library = Library::load(options.library_folder(), problems);
   const auto mistakes = std::count_if(problems.begin(), problems.end(), [](const Problem& problem) { return !problem.warning; });
-  if (library && mistakes > 0) err_ << fmt::format("tanhui: {} in the library, the files with mistakes are left out; see: tanhui methodology check\n", counted(std::size_t(mistakes), "mistake", "mistakes"));
+  if (library && mistakes > 0)
+    err_ << fmt::format("tanhui: {} in the library, the files with mistakes are left out; see: tanhui methodology check\n",
+                        counted(std::size_t(mistakes), "mistake", "mistakes"));
   return library;
 }
 
@@ -146,8 +159,11 @@ core::Result<const Methodology*> Commands::find(const Library& library, const st
   std::vector<std::string> like;
   for (const auto& methodology : library.methodologies())
     if (methodology->id.find(id) != std::string::npos && like.size() < 8) like.push_back(methodology->id);
-  return core::Error{core::ErrorCode::not_found, "methodology.unknown", fmt::format("there is no methodology '{}'", id),
-                     like.empty() ? "see them all: tanhui methodology list" : "did you mean " + joined(like) + "?", {{"methodology", id}}};
+  return core::Error{core::ErrorCode::not_found,
+                     "methodology.unknown",
+                     fmt::format("there is no methodology '{}'", id),
+                     like.empty() ? "see them all: tanhui methodology list" : "did you mean " + joined(like) + "?",
+                     {{"methodology", id}}};
 }
 
 int Commands::list(const Options& options) {
@@ -156,16 +172,19 @@ int Commands::list(const Options& options) {
   std::optional<methodology::Status> status;
   std::optional<methodology::Kind> kind;
   if (!options.status.empty() && !(status = methodology::find_status(options.status)))
-    return refuse({core::ErrorCode::invalid_input, "methodology.unknown-status", fmt::format("'{}' is no status", options.status), "official, reported-by-platform, derived or illustrative"});
+    return refuse({core::ErrorCode::invalid_input, "methodology.unknown-status", fmt::format("'{}' is no status", options.status),
+                   "official, reported-by-platform, derived or illustrative"});
   if (!options.kind.empty() && !(kind = methodology::find_kind(options.kind)))
-    return refuse({core::ErrorCode::invalid_input, "methodology.unknown-kind", fmt::format("'{}' is no kind", options.kind), "quantitative, qualitative or project"});
+    return refuse({core::ErrorCode::invalid_input, "methodology.unknown-kind", fmt::format("'{}' is no kind", options.kind),
+                   "quantitative, qualitative or project"});
   std::vector<const Methodology*> chosen;
   for (const auto& methodology : library->methodologies()) {
     const auto& regions = methodology->regions;
     const bool there = options.region.empty() || std::find(regions.begin(), regions.end(), options.region) != regions.end();
     const auto acts = activity_ids(*library, *methodology);
     const bool serves = options.activity.empty() || std::find(acts.begin(), acts.end(), options.activity) != acts.end();
-    if (there && serves && (!status || methodology->status == *status) && (!kind || methodology->kind == *kind)) chosen.push_back(methodology.get());
+    if (there && serves && (!status || methodology->status == *status) && (!kind || methodology->kind == *kind))
+      chosen.push_back(methodology.get());
   }
   if (options.json) {
     json::array all;
@@ -176,7 +195,8 @@ int Commands::list(const Options& options) {
   Table table({Align::left, Align::left, Align::left, Align::left, Align::left, Align::left});
   table.head({"id", "name", "region", "kind", "status", "valid"});
   for (const Methodology* methodology : chosen)
-    table.row({methodology->id, methodology->name.in(options.text_language()), joined(methodology->regions), std::string(name(methodology->kind)), std::string(name(methodology->status)), validity(*methodology)});
+    table.row({methodology->id, methodology->name.in(options.text_language()), joined(methodology->regions),
+               std::string(name(methodology->kind)), std::string(name(methodology->status)), validity(*methodology)});
   out_ << table.text(0) << counted(chosen.size(), "methodology", "methodologies") << "\n";
   return kDone;
 }
@@ -186,8 +206,10 @@ int Commands::show(const Options& options) {
   if (!library) return refuse(library.error());
   const auto found = find(*library, options.id);
   if (!found) return refuse(found.error());
-  if (options.json) out_ << json::serialize(to_json(*library, **found)) << "\n";
-  else show_page(*library, **found, options.text_language());
+  if (options.json)
+    out_ << json::serialize(to_json(*library, **found)) << "\n";
+  else
+    show_page(*library, **found, options.text_language());
   return kDone;
 }
 
@@ -204,7 +226,9 @@ void Commands::show_page(const Library& library, const Methodology& methodology,
   }
   fact("version", std::to_string(methodology.version));
   fact("kind", std::string(name(methodology.kind)));
-  fact("status", std::string(name(methodology.status)) + (methodology.status == methodology::Status::illustrative ? "  (off unless a programme switches it on; not an official reduction)" : ""));
+  fact("status", std::string(name(methodology.status)) + (methodology.status == methodology::Status::illustrative
+                                                              ? "  (off unless a programme switches it on; not an official reduction)"
+                                                              : ""));
   fact("region", regions);
   fact("valid", validity(methodology));
   fact("basis", fmt::format("{} [{}]", methodology.document, methodology.grade));
@@ -226,7 +250,9 @@ void Commands::show_page(const Library& library, const Methodology& methodology,
   show_inputs(methodology.inputs, language);
   if (!methodology.parameters.empty()) out_ << "parameters\n";
   Table parameters({Align::left, Align::right, Align::left, Align::left, Align::left, Align::left});
-  for (const auto& parameter : methodology.parameters) parameters.row({parameter.name, parameter.value, parameter.unit, parameter.grade, std::string(name(parameter.status)), parameter.source});
+  for (const auto& parameter : methodology.parameters)
+    parameters.row(
+        {parameter.name, parameter.value, parameter.unit, parameter.grade, std::string(name(parameter.status)), parameter.source});
   out_ << parameters.text(2) << "formula\n";
   Table formulas({Align::left, Align::left});
   for (const auto& [step, formula] : methodology.formulas) {
@@ -243,13 +269,15 @@ void Commands::show_inputs(const std::vector<InputField>& inputs, Language langu
   Table table({Align::left, Align::left, Align::left, Align::left});
   const auto add = [&](const InputField& input, const std::string& prefix) {
     std::string range = input.words.empty() ? "" : joined(input.words);
-    if (!input.min.empty() || !input.max.empty()) range = fmt::format("{} to {}", input.min.empty() ? "..." : input.min, input.max.empty() ? "..." : input.max);
+    if (!input.min.empty() || !input.max.empty())
+      range = fmt::format("{} to {}", input.min.empty() ? "..." : input.min, input.max.empty() ? "..." : input.max);
     if (!input.fallback.empty()) range += (range.empty() ? "" : ", ") + ("default " + input.fallback);
-    table.row({prefix + input.name, input.fields.empty() ? (input.unit.empty() ? "choice" : input.unit) : "list", range, input.meaning.in(language)});
+    table.row({prefix + input.name, input.fields.empty() ? (input.unit.empty() ? "choice" : input.unit) : "list", range,
+               input.meaning.in(language)});
   };
   for (const InputField& input : inputs) {
     add(input, "");
-    for (const InputField& field : input.fields) add(field, "  ." );
+    for (const InputField& field : input.fields) add(field, "  .");
   }
   out_ << table.text(2);
 }
@@ -259,7 +287,8 @@ int Commands::check(const Options& options) {
   const std::vector<fs::path> files(options.files.begin(), options.files.end());
   for (const fs::path& file : files)
     if (!fs::is_regular_file(file))
-      return refuse({core::ErrorCode::not_found, "methodology.no-file", fmt::format("there is no file '{}'", file.string()), "give methodology files, or none for the whole library"});
+      return refuse({core::ErrorCode::not_found, "methodology.no-file", fmt::format("there is no file '{}'", file.string()),
+                     "give methodology files, or none for the whole library"});
   const auto library = Library::load(options.library_folder(), files, problems);
   if (!library) return refuse(library.error());
   const auto is_meant = [&](const std::string& file) {
@@ -280,8 +309,10 @@ int Commands::check(const Options& options) {
     ++(problem.warning ? warnings : mistakes);
     if (!problem.warning || !options.no_warnings) out_ << problem.text;
   }
-  const std::string read = files.empty() ? counted(library->methodologies().size(), "methodology loaded", "methodologies loaded") : counted(files.size(), "file checked", "files checked");
-  out_ << read << ", " << counted(examples, "example", "examples") << " computed: " << counted(mistakes, "mistake", "mistakes") << ", " << counted(warnings, "warning", "warnings") << "\n";
+  const std::string read = files.empty() ? counted(library->methodologies().size(), "methodology loaded", "methodologies loaded")
+                                         : counted(files.size(), "file checked", "files checked");
+  out_ << read << ", " << counted(examples, "example", "examples") << " computed: " << counted(mistakes, "mistake", "mistakes") << ", "
+       << counted(warnings, "warning", "warnings") << "\n";
   return mistakes == 0 ? kDone : kFoundProblems;
 }
 
@@ -294,14 +325,16 @@ int Commands::explain(const Options& options) {
   for (const std::string& input : options.inputs) {
     const std::size_t equals = input.find('=');
     if (equals == std::string::npos || equals == 0)
-      return refuse({core::ErrorCode::invalid_input, "methodology.bad-input", fmt::format("'{}' is not name=amount", input), "as in --input distance=13km"});
+      return refuse({core::ErrorCode::invalid_input, "methodology.bad-input", fmt::format("'{}' is not name=amount", input),
+                     "as in --input distance=13km"});
     given.values.emplace_back(input.substr(0, equals), input.substr(equals + 1));
   }
   if (!options.inputs_file.empty()) {
     std::ifstream in(options.inputs_file, std::ios::binary);
     std::ostringstream text;
     if (!in || !fs::is_regular_file(options.inputs_file) || !(text << in.rdbuf()))
-      return refuse({core::ErrorCode::not_found, "methodology.no-file", fmt::format("the file '{}' cannot be read", options.inputs_file), "give a YAML or JSON file with a map of inputs"});
+      return refuse({core::ErrorCode::not_found, "methodology.no-file", fmt::format("the file '{}' cannot be read", options.inputs_file),
+                     "give a YAML or JSON file with a map of inputs"});
     given.document = text.str();
     given.document_name = options.inputs_file;
   }
@@ -315,7 +348,8 @@ int Commands::explain(const Options& options) {
 
 }  // namespace
 
-void add_methodology_commands(CLI::App& app, int& exit_code, std::ostream& out, std::ostream& err, const fs::path* home, const std::string* language) {
+void add_methodology_commands(CLI::App& app, int& exit_code, std::ostream& out, std::ostream& err, const fs::path* home,
+                              const std::string* language) {
   auto options = std::make_shared<Options>();
   options->home = home;
   options->default_language = language;

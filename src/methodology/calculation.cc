@@ -10,7 +10,10 @@ constexpr int kShownDigits = 15;
 core::Error bad_input(const Methodology& methodology, const std::vector<Problem>& problems) {
   std::string message = fmt::format("the inputs of '{}' are not right", methodology.id);
   for (const Problem& problem : problems) message.append("\n").append(problem.text.substr(0, problem.text.find_last_not_of('\n') + 1));
-  return {core::ErrorCode::invalid_input, "methodology.bad-inputs", std::move(message), fmt::format("the inputs stand in: tanhui methodology show {}", methodology.id),
+  return {core::ErrorCode::invalid_input,
+          "methodology.bad-inputs",
+          std::move(message),
+          fmt::format("the inputs stand in: tanhui methodology show {}", methodology.id),
           {{"methodology", methodology.id}}};
 }
 
@@ -39,7 +42,9 @@ YamlNode values_as_map(const std::vector<std::pair<std::string, std::string>>& v
 class UnitChooser {
  public:
   UnitChooser(const Methodology& methodology, const Model& model) {
-    add(methodology.kind == Kind::project && model.rounding_unit >= 1000 ? "t CO2e" : methodology.kind == Kind::project ? "kg CO2e" : "g CO2e");
+    add(methodology.kind == Kind::project && model.rounding_unit >= 1000 ? "t CO2e"
+        : methodology.kind == Kind::project                              ? "kg CO2e"
+                                                                         : "g CO2e");
     for (const InputSpec& input : model.inputs) {
       add(input.unit_text);
       for (const InputSpec& field : input.fields) add(field.unit_text);
@@ -66,7 +71,12 @@ class UnitChooser {
 class Worker {
  public:
   Worker(const Library& library, const Methodology& methodology, const std::vector<CaseValue>& inputs, const std::string& region, int year)
-      : library_(library), methodology_(methodology), model_(*methodology.model), inputs_(inputs), chain_(library.region_chain(region)), units_(methodology, model_),
+      : library_(library),
+        methodology_(methodology),
+        model_(*methodology.model),
+        inputs_(inputs),
+        chain_(library.region_chain(region)),
+        units_(methodology, model_),
         reference_(model_, inputs_, chain_, year) {
     made_.region = region;
     made_.year = year;
@@ -141,10 +151,14 @@ class Worker {
     for (std::size_t i = 0; i < use.table->keys.size(); ++i) {
       const TableKey& key = use.table->keys[i];
       text.append(i == 0 ? "" : ", ");
-      if (key.kind == TableKey::Kind::year) text += std::to_string(use.row->year);
-      else if (key.kind != TableKey::Kind::range) text += use.row->words[i];
-      else if (use.row->up_to) text += fmt::format("up to {}", with_unit(to_text(*use.row->up_to / key.unit.scale), key.unit_text));
-      else text += "above";
+      if (key.kind == TableKey::Kind::year)
+        text += std::to_string(use.row->year);
+      else if (key.kind != TableKey::Kind::range)
+        text += use.row->words[i];
+      else if (use.row->up_to)
+        text += fmt::format("up to {}", with_unit(to_text(*use.row->up_to / key.unit.scale), key.unit_text));
+      else
+        text += "above";
     }
     return text;
   }
@@ -244,7 +258,14 @@ class Worker {
   std::vector<std::string> chain_;
   UnitChooser units_;
   Reference reference_;
-  Calculation made_{.steps = {}, .milligrams = 0, .negative = false, .exact_grams = {}, .issued = {}, .status = Status::official, .region = {}, .year = 0};
+  Calculation made_{.steps = {},
+                    .milligrams = 0,
+                    .negative = false,
+                    .exact_grams = {},
+                    .issued = {},
+                    .status = Status::official,
+                    .region = {},
+                    .year = 0};
 };
 
 /// The inputs from the document and the single values, which go before it.
@@ -277,14 +298,22 @@ core::Result<std::vector<CaseValue>> read_given(const Methodology& methodology, 
 core::Result<Calculation> calculate(const Library& library, const Methodology& methodology, const Given& given) {
   const std::string region = given.region.empty() ? methodology.region() : given.region;
   if (library.find_region(region) == nullptr)
-    return core::Error{core::ErrorCode::invalid_input, "methodology.unknown-region", fmt::format("unknown region '{}'", region), "regions stand in methodologies/regions.yaml", {{"region", region}}};
+    return core::Error{core::ErrorCode::invalid_input,
+                       "methodology.unknown-region",
+                       fmt::format("unknown region '{}'", region),
+                       "regions stand in methodologies/regions.yaml",
+                       {{"region", region}}};
   const int year = given.year.value_or(std::stoi(core::to_text(methodology.from).substr(0, 4)));
   const auto inputs = read_given(methodology, given);
   if (!inputs) return inputs.error();
   try {
     return Worker(library, methodology, *inputs, region, year).work();
   } catch (const Refusal& refusal) {
-    return core::Error{core::ErrorCode::refused, "methodology.not-computable", fmt::format("'{}' in region {} and year {}: {}", methodology.id, region, year, refusal.message), refusal.action, {{"methodology", methodology.id}}};
+    return core::Error{core::ErrorCode::refused,
+                       "methodology.not-computable",
+                       fmt::format("'{}' in region {} and year {}: {}", methodology.id, region, year, refusal.message),
+                       refusal.action,
+                       {{"methodology", methodology.id}}};
   }
 }
 

@@ -28,7 +28,8 @@ Act decay() {
   rate: {unit: "1", keys: [kind], default: {grade: K, status: illustrative, source: none}, rows: [{kind: food, value: 0.4}, {kind: paper, value: 0.07}]}
 rounding: {unit: t, direction: down}
 )";
-  act.examples = R"(  - given: {monitoring_year: 2022, deposits: [{mass: 100 t, kind: food, year: 2020}, {mass: 50 t, kind: paper, year: 2022}, {mass: 9 t, kind: food, year: 2023}]}
+  act.examples =
+      R"(  - given: {monitoring_year: 2022, deposits: [{mass: 100 t, kind: food, year: 2020}, {mass: 50 t, kind: paper, year: 2022}, {mass: 9 t, kind: food, year: 2023}]}
     expect: 9 t
     expect_step: {decayed: 18193 kg, pairs: 5}
 )";
@@ -44,7 +45,8 @@ TEST(Calculation, FirstOrderDecayOverADoubleSum) {
   std::vector<Problem> problems;
   const Library library = folder.load(problems);
   Given given;
-  given.document = R"({"monitoring_year": 2022, "deposits": [{"mass": "100 t", "kind": "food", "year": 2020}, {"mass": "50000 kg", "kind": "paper", "year": 2022}]})";
+  given.document =
+      R"({"monitoring_year": 2022, "deposits": [{"mass": "100 t", "kind": "food", "year": 2020}, {"mass": "50000 kg", "kind": "paper", "year": 2022}]})";
   const auto calculation = calculate(library, *library.find("cn-420100-test-2024"), given);
   ASSERT_TRUE(calculation) << calculation.error().message;
   EXPECT_EQ(calculation->milligrams, 9'000'000'000);
@@ -69,7 +71,8 @@ TEST(Calculation, WrongInputsAreNamed) {
       {{{"distance", "13km"}, {"mode", "rail"}}, "there is no input 'mode'"},
   };
   for (const auto& row : rows) {
-    const auto calculation = calculate(library, *library.find("cn-420100-test-2024"), {.values = row.values, .document = {}, .document_name = {}, .region = {}, .year = {}});
+    const auto calculation = calculate(library, *library.find("cn-420100-test-2024"),
+                                       {.values = row.values, .document = {}, .document_name = {}, .region = {}, .year = {}});
     ASSERT_FALSE(calculation) << row.said;
     EXPECT_NE(calculation.error().message.find(row.said), std::string::npos) << calculation.error().message;
     EXPECT_EQ(calculation.error().id, "methodology.bad-inputs");

@@ -20,36 +20,52 @@ class Checker {
 
   void check(Expr& expr) {
     switch (expr.op) {
-      case Op::number: return check_number(expr);
-      case Op::name: return check_name(expr);
-      case Op::field: return check_field(expr);
-      case Op::word: return check_word(expr);
+      case Op::number:
+        return check_number(expr);
+      case Op::name:
+        return check_name(expr);
+      case Op::field:
+        return check_field(expr);
+      case Op::word:
+        return check_word(expr);
       case Op::negate:
-      case Op::abs: return check_same(expr);
+      case Op::abs:
+        return check_same(expr);
       case Op::add:
       case Op::subtract:
       case Op::min:
       case Op::max:
-      case Op::clamp: return check_alike(expr);
+      case Op::clamp:
+        return check_alike(expr);
       case Op::multiply:
-      case Op::divide: return check_product(expr);
+      case Op::divide:
+        return check_product(expr);
       case Op::less:
       case Op::less_equal:
       case Op::greater:
-      case Op::greater_equal: return check_order(expr);
+      case Op::greater_equal:
+        return check_order(expr);
       case Op::equal:
-      case Op::not_equal: return check_equality(expr);
+      case Op::not_equal:
+        return check_equality(expr);
       case Op::logical_and:
       case Op::logical_or:
-      case Op::logical_not: return check_truths(expr);
-      case Op::choose: return check_choice(expr);
-      case Op::round: return check_round(expr);
+      case Op::logical_not:
+        return check_truths(expr);
+      case Op::choose:
+        return check_choice(expr);
+      case Op::round:
+        return check_round(expr);
       case Op::exp:
       case Op::ln:
-      case Op::pow: return check_transcendental(expr);
-      case Op::lookup: return check_lookup(expr);
-      case Op::sum: return check_sum(expr);
-      case Op::count: return check_count(expr);
+      case Op::pow:
+        return check_transcendental(expr);
+      case Op::lookup:
+        return check_lookup(expr);
+      case Op::sum:
+        return check_sum(expr);
+      case Op::count:
+        return check_count(expr);
     }
   }
 
@@ -125,13 +141,15 @@ class Checker {
   void check_name(Expr& expr) {
     if (resolve(expr)) return;
     for (const Loop& loop : loops_)
-      if (loop.name == expr.text) return fail(expr, fmt::format("'{}' is an item of a list", expr.text), "write one of its fields, as in " + expr.text + ".mass");
+      if (loop.name == expr.text)
+        return fail(expr, fmt::format("'{}' is an item of a list", expr.text), "write one of its fields, as in " + expr.text + ".mass");
     std::vector<std::string_view> known{"year", "region"};
     for (const auto& input : scope_.model.inputs) known.push_back(input.name);
     for (const auto& parameter : scope_.model.parameters) known.push_back(parameter.name);
     for (std::size_t i = 0; i < scope_.model.lets && i < scope_.model.steps.size(); ++i) known.push_back(scope_.model.steps[i].name);
     for (const auto& table : scope_.model.tables)
-      if (table->id == expr.text) return fail(expr, fmt::format("'{}' is a table", expr.text), fmt::format("look it up by its keys: {}[...]", expr.text));
+      if (table->id == expr.text)
+        return fail(expr, fmt::format("'{}' is a table", expr.text), fmt::format("look it up by its keys: {}[...]", expr.text));
     fail(expr, fmt::format("unknown name '{}'", expr.text), hint_of(expr.text, known, "known names"));
   }
 
@@ -156,7 +174,8 @@ class Checker {
   }
 
   void check_word(Expr& expr) {
-    fail(expr, fmt::format("the word '{}' stands where a number should be", expr.text), "words are keys of tables or are compared with a choice");
+    fail(expr, fmt::format("the word '{}' stands where a number should be", expr.text),
+         "words are keys of tables or are compared with a choice");
   }
 
   /// False when the part has been found wrong already, or is no number (said here).
@@ -205,8 +224,9 @@ class Checker {
     for (std::size_t i = first; i < expr.items.size(); ++i) {
       const Expr& item = expr.items[i];
       if (item.fits_any_unit || item.dimension == model->dimension) continue;
-      fail(expr, fmt::format("{} and {} are not alike: '{}' is in '{}', '{}' in '{}'", to_text(model->dimension), to_text(item.dimension),
-                             shown(*model), to_text(model->dimension), shown(item), to_text(item.dimension)),
+      fail(expr,
+           fmt::format("{} and {} are not alike: '{}' is in '{}', '{}' in '{}'", to_text(model->dimension), to_text(item.dimension),
+                       shown(*model), to_text(model->dimension), shown(item), to_text(item.dimension)),
            "both sides need the same dimension");
       return std::nullopt;
     }
@@ -255,8 +275,10 @@ class Checker {
       if (!check_is_choice(*side, words_of(*other), "words of " + other->text)) return;
     }
     if (a.type == Type::word || b.type == Type::word) {
-      if (a.type == b.type) expr.type = Type::truth;
-      else if (a.type != Type::wrong && b.type != Type::wrong) fail(expr, "a choice is compared with a number", "");
+      if (a.type == b.type)
+        expr.type = Type::truth;
+      else if (a.type != Type::wrong && b.type != Type::wrong)
+        fail(expr, "a choice is compared with a number", "");
       return;
     }
     if (all_numbers(expr) && common(expr, 0)) expr.type = Type::truth;
@@ -320,7 +342,8 @@ class Checker {
     if (expr.table == nullptr) {
       std::vector<std::string_view> known;
       for (const auto& table : scope_.model.tables) known.push_back(table->id);
-      return fail(expr, fmt::format("unknown table '{}'", expr.text), hint_of(expr.text, known, "tables here (shared ones are named in use:)"));
+      return fail(expr, fmt::format("unknown table '{}'", expr.text),
+                  hint_of(expr.text, known, "tables here (shared ones are named in use:)"));
     }
     const Table& table = *expr.table;
     if (expr.items.size() != table.keys.size()) {
@@ -338,7 +361,8 @@ class Checker {
     const TableKey& spec = table.keys[index];
     switch (spec.kind) {
       case TableKey::Kind::region:
-      case TableKey::Kind::word: return check_word_key(key, table, index);
+      case TableKey::Kind::word:
+        return check_word_key(key, table, index);
       case TableKey::Kind::year:
         check(key);
         if (is_plain(key)) return;
@@ -346,7 +370,8 @@ class Checker {
       case TableKey::Kind::range:
         check(key);
         if (is_number(key) && !key.fits_any_unit && key.dimension != spec.unit.dimension)
-          fail(key, fmt::format("key '{}' of table '{}' is in '{}', here is {}", spec.name, table.id, spec.unit_text, quoted_unit(key)), "");
+          fail(key, fmt::format("key '{}' of table '{}' is in '{}', here is {}", spec.name, table.id, spec.unit_text, quoted_unit(key)),
+               "");
     }
   }
 
@@ -380,7 +405,8 @@ class Checker {
     const auto words = words_of(table, index);
     for (const std::string_view choice : words_of(key))
       if (std::find(words.begin(), words.end(), choice) == words.end())
-        return fail(key, fmt::format("table '{}' has no row for the choice '{}'", table.id, choice), hint_of(choice, words, table.keys[index].name));
+        return fail(key, fmt::format("table '{}' has no row for the choice '{}'", table.id, choice),
+                    hint_of(choice, words, table.keys[index].name));
   }
 
   const InputSpec* list_of(Expr& expr) {
@@ -394,7 +420,8 @@ class Checker {
     const InputSpec* list = list_of(expr.items[0]);
     if (list == nullptr) return;
     for (const Loop& loop : loops_)
-      if (loop.name == expr.text) return fail(expr, fmt::format("'{}' already names the item of an outer sum", expr.text), "take another name");
+      if (loop.name == expr.text)
+        return fail(expr, fmt::format("'{}' already names the item of an outer sum", expr.text), "take another name");
     loops_.push_back({expr.text, list});
     check(expr.items[1]);
     const bool good = is_number(expr.items[1]);

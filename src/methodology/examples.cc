@@ -10,7 +10,11 @@ Rational cut(const Rational& value, const Rational& unit) { return Rational(floo
 class ExampleRunner {
  public:
   ExampleRunner(const Library& library, const Methodology& methodology, std::vector<Problem>& problems)
-      : library_(library), methodology_(methodology), model_(*methodology.model), source_(methodology.file, *model_.source_text), report_(source_, problems) {}
+      : library_(library),
+        methodology_(methodology),
+        model_(*methodology.model),
+        source_(methodology.file, *model_.source_text),
+        report_(source_, problems) {}
 
   void run(const ExampleSpec& example) {
     const std::vector<std::string> chain = library_.region_chain(example.region);
@@ -20,8 +24,11 @@ class ExampleRunner {
       const Rational unit = model_.rounding_unit;
       const Rational rounded = model_.round_up ? Rational(ceil(reduction / unit)) * unit : cut(reduction, unit);
       if (cut(rounded, example.expected_step) != example.expected)
-        report_.mistake(example.place, fmt::format("the example gives {} {}, not {}", to_text(reduction / unit_of(example.unit_text).scale, 15), example.unit_text, example.expected_text),
-                        fmt::format("expect: {} {}", to_text(cut(rounded, example.expected_step) / unit_of(example.unit_text).scale, 30), example.unit_text));
+        report_.mistake(example.place,
+                        fmt::format("the example gives {} {}, not {}", to_text(reduction / unit_of(example.unit_text).scale, 15),
+                                    example.unit_text, example.expected_text),
+                        fmt::format("expect: {} {}", to_text(cut(rounded, example.expected_step) / unit_of(example.unit_text).scale, 30),
+                                    example.unit_text));
       for (const auto& step : example.steps) check_step(step, reference);
       if (!methodology_.serves.empty()) check_program(example, cut(reduction, Rational(1, 1'000'000)));
     } catch (const Refusal& refusal) {
@@ -35,7 +42,9 @@ class ExampleRunner {
       if (model_.steps[i].name != expected.name) continue;
       const Rational value = reference.step(i);
       if (cut(value, expected.digit) != expected.value)
-        report_.mistake(expected.place, fmt::format("step '{}' gives {} {}, not {}", expected.name, to_text(value / name_of(model_.steps[i].expr.dimension).scale, 15), to_text(model_.steps[i].expr.dimension), expected.text));
+        report_.mistake(expected.place, fmt::format("step '{}' gives {} {}, not {}", expected.name,
+                                                    to_text(value / name_of(model_.steps[i].expr.dimension).scale, 15),
+                                                    to_text(model_.steps[i].expr.dimension), expected.text));
     }
   }
 
@@ -52,13 +61,17 @@ class ExampleRunner {
         values[q].push_back(count.convert_to<std::int64_t>());
       }
     const auto program = Program::compile(library_, methodology_, example.region, example.year, served.activity);
-    if (!program) return report_.mistake(example.place, "the program cannot be compiled: " + program.error().message, program.error().action);
+    if (!program)
+      return report_.mistake(example.place, "the program cannot be compiled: " + program.error().message, program.error().action);
     const std::vector<std::span<const std::int64_t>> columns(values.begin(), values.end());
     std::int64_t milligrams = 0;
     std::uint8_t flag = 0;
     program->evaluate(columns, {&milligrams, 1}, {&flag, 1});
     if (Rational(milligrams, 1'000'000) != reduction)
-      report_.mistake(example.place, fmt::format("the compiled program gives {} mg (flag {}) where the reference gives {} mg", milligrams, int(flag), to_text(reduction * 1'000'000, 30)), "a fault of the program: please report it");
+      report_.mistake(example.place,
+                      fmt::format("the compiled program gives {} mg (flag {}) where the reference gives {} mg", milligrams, int(flag),
+                                  to_text(reduction * 1'000'000, 30)),
+                      "a fault of the program: please report it");
   }
 
   const Library& library_;

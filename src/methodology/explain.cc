@@ -9,11 +9,32 @@ struct Words {
   const char *version, *region, *year, *status, *basis, *given, *numbers, *steps, *rounded_down, *result, *negative, *illustrative, *items;
 };
 const Words& words_of(Language language) {
-  static const Words english{"version", "region", "year", "status", "Basis", "Given", "Numbers", "Steps", "Rounded once", "Reduction",
+  static const Words english{"version",
+                             "region",
+                             "year",
+                             "status",
+                             "Basis",
+                             "Given",
+                             "Numbers",
+                             "Steps",
+                             "Rounded once",
+                             "Reduction",
                              "The result is below zero and counts as 0.",
-                             "ILLUSTRATIVE: at least one number is an example or unverified. This is not an official reduction.", "items"};
-  static const Words chinese{"版本", "地区", "年份", "状态", "依据", "已知", "参数", "计算", "取整一次", "减排量", "结果为负，按零计。",
-                             "示例：至少一个数值为示例或未经核实，不得作为正式减排量。", "项"};
+                             "ILLUSTRATIVE: at least one number is an example or unverified. This is not an official reduction.",
+                             "items"};
+  static const Words chinese{"版本",
+                             "地区",
+                             "年份",
+                             "状态",
+                             "依据",
+                             "已知",
+                             "参数",
+                             "计算",
+                             "取整一次",
+                             "减排量",
+                             "结果为负，按零计。",
+                             "示例：至少一个数值为示例或未经核实，不得作为正式减排量。",
+                             "项"};
   return language == Language::chinese ? chinese : english;
 }
 
@@ -47,8 +68,9 @@ class Page {
   void head() {
     const Region* region = library_.find_region(calculation_.region);
     line("{}  {}", methodology_.id, methodology_.name.in(language_));
-    line("{} {}, {} {} {}, {} {}, {} {}", words_.version, methodology_.version, words_.region, calculation_.region, region != nullptr ? region->name.in(language_) : "",
-         words_.year, calculation_.year, words_.status, status_text(calculation_.status, language_));
+    line("{} {}, {} {} {}, {} {}, {} {}", words_.version, methodology_.version, words_.region, calculation_.region,
+         region != nullptr ? region->name.in(language_) : "", words_.year, calculation_.year, words_.status,
+         status_text(calculation_.status, language_));
     line("{}: {} ({})", words_.basis, methodology_.document, methodology_.grade);
     if (calculation_.status == Status::illustrative) line("{}", words_.illustrative);
   }
@@ -60,7 +82,9 @@ class Page {
     return std::min<std::size_t>(widest, 44);
   }
 
-  static std::string amount(const Step& step) { return step.unit.empty() || step.unit == "1" ? step.amount : step.amount + " " + step.unit; }
+  static std::string amount(const Step& step) {
+    return step.unit.empty() || step.unit == "1" ? step.amount : step.amount + " " + step.unit;
+  }
 
   std::string meaning_of(const std::string& input) const {
     for (const InputField& field : methodology_.inputs)
@@ -74,8 +98,10 @@ class Page {
       if (step.role != role) continue;
       const std::string shown = step.unit == "items" ? step.amount + " " + words_.items : amount(step);
       const std::string meaning = meaning_of(step.name);
-      if (meaning.empty()) line("  {}  {}", core::pad_right(step.name, width()), shown);
-      else line("  {}  {}  {}", core::pad_right(step.name, width()), core::pad_right(shown, 24), meaning);
+      if (meaning.empty())
+        line("  {}  {}", core::pad_right(step.name, width()), shown);
+      else
+        line("  {}  {}  {}", core::pad_right(step.name, width()), core::pad_right(shown, 24), meaning);
     }
   }
 
@@ -85,7 +111,8 @@ class Page {
       if (step.role != Step::Role::parameter && step.role != Step::Role::table) continue;
       if (first) line("\n{}", words_.numbers);
       first = false;
-      line("  {}  {}  [{}, {}]", core::pad_right(step.name, width()), core::pad_right(amount(step), 24), step.grade, status_text(*step.status, language_));
+      line("  {}  {}  [{}, {}]", core::pad_right(step.name, width()), core::pad_right(amount(step), 24), step.grade,
+           status_text(*step.status, language_));
       line("  {}  {}", core::pad_right("", width()), step.source);
     }
   }

@@ -18,7 +18,8 @@ Fields::Fields(const YamlNode& node, Reporter& report, std::string what, std::in
 const YamlNode* Fields::require(std::string_view field, std::string_view hint) {
   const YamlNode* found = find(field);
   if (found != nullptr && found->kind != YamlNode::Kind::null) return found;
-  if (node_.is_map()) report_.mistake(found != nullptr ? found->place() : node_.place(), fmt::format("{} has no '{}'", what_, field), std::string(hint));
+  if (node_.is_map())
+    report_.mistake(found != nullptr ? found->place() : node_.place(), fmt::format("{} has no '{}'", what_, field), std::string(hint));
   return nullptr;
 }
 
@@ -50,7 +51,8 @@ std::optional<std::int64_t> Fields::whole(std::string_view field, std::int64_t m
   const auto value = text(field);
   if (!value) return std::nullopt;
   const auto number = parse_number(*value);
-  if (number && boost::multiprecision::denominator(*number) == 1 && *number >= min && *number <= max) return number->convert_to<std::int64_t>();
+  if (number && boost::multiprecision::denominator(*number) == 1 && *number >= min && *number <= max)
+    return number->convert_to<std::int64_t>();
   report_.mistake(find(field)->place(), fmt::format("'{}' of {} must be a whole number from {} to {}", field, what_, min, max));
   return std::nullopt;
 }
@@ -85,8 +87,10 @@ std::vector<std::string> Fields::words(std::string_view field) {
   if (!found->is_list()) report_.mistake(found->place(), fmt::format("'{}' of {} must be a list of words", field, what_));
   if (found->is_list())
     for (const YamlNode& item : found->items) {
-      if (item.is_scalar() && !item.text.empty()) all.push_back(item.text);
-      else report_.mistake(item.place(), fmt::format("'{}' of {} must be a list of words", field, what_));
+      if (item.is_scalar() && !item.text.empty())
+        all.push_back(item.text);
+      else
+        report_.mistake(item.place(), fmt::format("'{}' of {} must be a list of words", field, what_));
     }
   return all;
 }
@@ -100,7 +104,10 @@ std::optional<Unit> read_unit(const YamlNode& node, Reporter& report) {
   if (const auto* found = std::get_if<Unit>(&unit)) return *found;
   const UnitError& error = std::get<UnitError>(unit);
   Place place = node.place();
-  const bool quoted = report.source().line(node.line).substr(std::min(std::size_t(node.column) - 1, report.source().line(node.line).size())).starts_with('"');
+  const bool quoted = report.source()
+                          .line(node.line)
+                          .substr(std::min(std::size_t(node.column) - 1, report.source().line(node.line).size()))
+                          .starts_with('"');
   place.column += int(error.offset) + (quoted ? 1 : 0);
   place.length = std::max<std::size_t>(error.length, 1);
   report.mistake(place, "unit: " + error.message, error.hint);
@@ -136,7 +143,8 @@ std::optional<AmountText> split_amount(std::string_view text) {
 std::optional<Rational> read_amount(const YamlNode& node, const std::string& unit_text, const Unit& unit, Reporter& report) {
   const auto amount = node.is_scalar() ? split_amount(node.text) : std::nullopt;
   if (!amount) {
-    report.mistake(node.place(), fmt::format("'{}' is not an amount", node.text), fmt::format("write a number and a unit, as in 5 {}", unit_text));
+    report.mistake(node.place(), fmt::format("'{}' is not an amount", node.text),
+                   fmt::format("write a number and a unit, as in 5 {}", unit_text));
     return std::nullopt;
   }
   if (amount->unit.empty()) return Rational(amount->number * unit.scale);
@@ -146,9 +154,11 @@ std::optional<Rational> read_amount(const YamlNode& node, const std::string& uni
     return std::nullopt;
   }
   const Unit& given = std::get<Unit>(parsed);
-  if (given.dimension == unit.dimension || given.dimension == without_counts(unit.dimension) || with_co2e(given.dimension) == unit.dimension)
+  if (given.dimension == unit.dimension || given.dimension == without_counts(unit.dimension) ||
+      with_co2e(given.dimension) == unit.dimension)
     return Rational(amount->number * given.scale);
-  report.mistake(node.place(), fmt::format("'{}' is given where '{}' is expected", amount->unit, unit_text), fmt::format("as in 5 {}", unit_text));
+  report.mistake(node.place(), fmt::format("'{}' is given where '{}' is expected", amount->unit, unit_text),
+                 fmt::format("as in 5 {}", unit_text));
   return std::nullopt;
 }
 

@@ -18,7 +18,7 @@ class Fields {
 
   const YamlNode* find(std::string_view field) const { return node_.find(field); }
   const YamlNode* require(std::string_view field, std::string_view hint);
-  std::optional<std::string> text(std::string_view field);                              // absent is fine, a list or map is not
+  std::optional<std::string> text(std::string_view field);  // absent is fine, a list or map is not
   std::optional<std::string> require_text(std::string_view field, std::string_view hint);
   std::optional<std::string> one_of(std::string_view field, std::initializer_list<std::string_view> words, bool required);
   std::optional<std::int64_t> whole(std::string_view field, std::int64_t min, std::int64_t max);
@@ -44,9 +44,9 @@ std::optional<Rational> read_number(const YamlNode& node, Reporter& report);
 /// "13 km", "13km", "1/3 t", "5": a number and perhaps a unit.
 struct AmountText {
   Rational number;
-  std::string unit;        // empty when there is none
+  std::string unit;  // empty when there is none
   std::size_t unit_begin = 0;
-  int decimals = 0;        // digits after the point as written
+  int decimals = 0;  // digits after the point as written
 };
 std::optional<AmountText> split_amount(std::string_view text);
 

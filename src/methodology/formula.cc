@@ -19,8 +19,8 @@ struct Function {
 
 const std::unordered_map<std::string_view, Function>& functions() {
   static const std::unordered_map<std::string_view, Function> table{
-      {"min", {Op::min, 1, 20}},    {"max", {Op::max, 1, 20}},  {"clamp", {Op::clamp, 3, 3}}, {"abs", {Op::abs, 1, 1}},
-      {"round", {Op::round, 2, 2}}, {"exp", {Op::exp, 1, 1}},   {"ln", {Op::ln, 1, 1}},       {"pow", {Op::pow, 2, 2}},
+      {"min", {Op::min, 1, 20}},    {"max", {Op::max, 1, 20}}, {"clamp", {Op::clamp, 3, 3}}, {"abs", {Op::abs, 1, 1}},
+      {"round", {Op::round, 2, 2}}, {"exp", {Op::exp, 1, 1}},  {"ln", {Op::ln, 1, 1}},       {"pow", {Op::pow, 2, 2}},
       {"count", {Op::count, 1, 1}}, {"sum", {Op::sum, 1, 1}},
   };
   return table;
@@ -236,7 +236,8 @@ class Parser {
     std::string unit;
     if (at_ < text_.size() && text_[at_] == '[') {
       const std::size_t close = text_.find(']', at_);
-      if (close == std::string_view::npos) fail("this bracket is not closed", "a number's unit stands in brackets: 296 [g CO2e]", at_, at_ + 1);
+      if (close == std::string_view::npos)
+        fail("this bracket is not closed", "a number's unit stands in brackets: 296 [g CO2e]", at_, at_ + 1);
       unit = std::string(text_.substr(at_ + 1, close - at_ - 1));
       at_ = close + 1;
       skip_spaces();
@@ -334,7 +335,8 @@ class Parser {
   Expr call(const std::string& word, std::size_t begin, int depth) {
     const auto found = functions().find(word);
     if (found == functions().end())
-      fail(fmt::format("'{}' is not a function", word), "functions: min, max, clamp, abs, round, sum, count, exp, ln, pow", begin, begin + word.size());
+      fail(fmt::format("'{}' is not a function", word), "functions: min, max, clamp, abs, round, sum, count, exp, ln, pow", begin,
+           begin + word.size());
     require("(");
     if (found->second.op == Op::sum) return sum(begin, depth);
     std::vector<Expr> items;

@@ -15,13 +15,36 @@ namespace tanhui::methodology {
 struct Table;
 
 enum class Op : std::uint8_t {
-  number, name, field, word,                          // leaves
-  negate, add, subtract, multiply, divide,            // arithmetic
-  less, less_equal, greater, greater_equal, equal, not_equal, logical_and, logical_or, logical_not,
-  choose,                                             // if a then b else c
-  min, max, clamp, abs, round, exp, ln, pow,
-  lookup,                                             // table[keys]
-  sum, count,
+  number,
+  name,
+  field,
+  word,  // leaves
+  negate,
+  add,
+  subtract,
+  multiply,
+  divide,  // arithmetic
+  less,
+  less_equal,
+  greater,
+  greater_equal,
+  equal,
+  not_equal,
+  logical_and,
+  logical_or,
+  logical_not,
+  choose,  // if a then b else c
+  min,
+  max,
+  clamp,
+  abs,
+  round,
+  exp,
+  ln,
+  pow,
+  lookup,  // table[keys]
+  sum,
+  count,
 };
 
 /// What a tree node is after `check_formula` has named it.

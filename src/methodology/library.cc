@@ -52,8 +52,10 @@ void parse(File& file) {
   const auto text = read_text(file.path);
   file.source.emplace(file.path.string(), text.value_or(""));
   Reporter report(*file.source, file.problems);
-  if (!text) report.mistake({}, "the file cannot be read", "check its name and permissions");
-  else file.root = parse_yaml(*file.source, report);
+  if (!text)
+    report.mistake({}, "the file cannot be read", "check its name and permissions");
+  else
+    file.root = parse_yaml(*file.source, report);
 }
 
 std::vector<fs::path> yaml_files(const fs::path& folder) {
@@ -76,7 +78,8 @@ std::vector<fs::path> subfolders(const fs::path& folder) {
 
 void take_problems(std::vector<File>& files, std::vector<Problem>& problems) {
   for (File& file : files) {
-    std::stable_sort(file.problems.begin(), file.problems.end(), [](const Problem& a, const Problem& b) { return std::pair(a.line, a.column) < std::pair(b.line, b.column); });
+    std::stable_sort(file.problems.begin(), file.problems.end(),
+                     [](const Problem& a, const Problem& b) { return std::pair(a.line, a.column) < std::pair(b.line, b.column); });
     std::move(file.problems.begin(), file.problems.end(), std::back_inserter(problems));
   }
 }
@@ -92,11 +95,17 @@ core::Status read_catalogues(Library::State& state, std::vector<Problem>& proble
     std::vector<File> one(1);
     one[0].path = state.folder / name;
     if (!fs::exists(one[0].path))
-      return core::Error{core::ErrorCode::not_found, "methodology.no-library", fmt::format("'{}' is not a methodology library: {} is missing", state.folder.string(), name), "give the folder that holds activities.yaml, or run in the project's folder", {{"folder", state.folder.string()}}};
+      return core::Error{core::ErrorCode::not_found,
+                         "methodology.no-library",
+                         fmt::format("'{}' is not a methodology library: {} is missing", state.folder.string(), name),
+                         "give the folder that holds activities.yaml, or run in the project's folder",
+                         {{"folder", state.folder.string()}}};
     parse(one[0]);
     Reporter report(*one[0].source, one[0].problems);
-    if (one[0].root && std::string_view(name) == "activities.yaml") state.activities = read_activities(*one[0].root, report);
-    else if (one[0].root) state.regions = read_regions(*one[0].root, report);
+    if (one[0].root && std::string_view(name) == "activities.yaml")
+      state.activities = read_activities(*one[0].root, report);
+    else if (one[0].root)
+      state.regions = read_regions(*one[0].root, report);
     take_problems(one, problems);
   }
   for (std::size_t i = 0; i < state.activities.size(); ++i) state.activity_index.emplace(state.activities[i].id, i);
@@ -106,7 +115,8 @@ core::Status read_catalogues(Library::State& state, std::vector<Problem>& proble
 
 void read_shared_tables(Library::State& state, std::vector<Problem>& problems) {
   std::vector<File> files;
-  for (const fs::path& path : yaml_files(state.folder / "tables")) files.push_back({.path = path, .source = {}, .root = {}, .problems = {}, .table = {}, .methodology = {}});
+  for (const fs::path& path : yaml_files(state.folder / "tables"))
+    files.push_back({.path = path, .source = {}, .root = {}, .problems = {}, .table = {}, .methodology = {}});
   for_all(files, [&](File& file) {
     parse(file);
     if (!file.root) return;
@@ -114,13 +124,16 @@ void read_shared_tables(Library::State& state, std::vector<Problem>& problems) {
     file.table = read_table(*file.root, file.path.stem().string(), true, state, report);
   });
   for (File& file : files)
-    if (file.table && std::none_of(file.problems.begin(), file.problems.end(), [](const Problem& problem) { return !problem.warning; })) state.tables.emplace(file.table->id, file.table);
+    if (file.table && std::none_of(file.problems.begin(), file.problems.end(), [](const Problem& problem) { return !problem.warning; }))
+      state.tables.emplace(file.table->id, file.table);
   take_problems(files, problems);
 }
 
 void read_methodologies(Library::State& state, const std::vector<fs::path>& extra, std::vector<Problem>& problems) {
   std::vector<File> files;
-  const auto add = [&](const fs::path& path) { files.push_back({.path = path, .source = {}, .root = {}, .problems = {}, .table = {}, .methodology = {}}); };
+  const auto add = [&](const fs::path& path) {
+    files.push_back({.path = path, .source = {}, .root = {}, .problems = {}, .table = {}, .methodology = {}});
+  };
   for (const fs::path& folder : subfolders(state.folder))
     for (const fs::path& path : yaml_files(folder))
       if (std::none_of(extra.begin(), extra.end(), [&](const fs::path& other) { return same_file(path, other); })) add(path);
@@ -131,7 +144,9 @@ void read_methodologies(Library::State& state, const std::vector<fs::path>& extr
     if (!file.root) return;
     Reporter report(*file.source, file.problems);
     file.methodology = read_methodology(*file.root, file.path.stem().string(), state, report);
-    if (!file.problems.empty() && std::any_of(file.problems.begin(), file.problems.end(), [](const Problem& problem) { return !problem.warning; })) file.methodology = nullptr;
+    if (!file.problems.empty() &&
+        std::any_of(file.problems.begin(), file.problems.end(), [](const Problem& problem) { return !problem.warning; }))
+      file.methodology = nullptr;
   });
   std::map<std::pair<std::string, int>, File*> by_id;
   for (std::size_t i = files.size(); i-- > 0;) {  // named files first: they replace the library's
@@ -139,14 +154,19 @@ void read_methodologies(Library::State& state, const std::vector<fs::path>& extr
     if (!file.methodology) continue;
     const auto [first, is_new] = by_id.emplace(std::pair(file.methodology->id, file.methodology->version), &file);
     if (is_new || i < own) {
-      if (is_new) state.methodologies.push_back(file.methodology);
+      if (is_new)
+        state.methodologies.push_back(file.methodology);
       else if (first->second < &files[own]) {
         Reporter report(*file.source, file.problems);
-        report.mistake({}, fmt::format("'{}' version {} stands in {} too", file.methodology->id, file.methodology->version, first->second->path.string()), "keep one file, or give this one a new version");
+        report.mistake(
+            {},
+            fmt::format("'{}' version {} stands in {} too", file.methodology->id, file.methodology->version, first->second->path.string()),
+            "keep one file, or give this one a new version");
       }
     }
   }
-  std::sort(state.methodologies.begin(), state.methodologies.end(), [](const auto& a, const auto& b) { return std::tie(a->id, a->version) < std::tie(b->id, b->version); });
+  std::sort(state.methodologies.begin(), state.methodologies.end(),
+            [](const auto& a, const auto& b) { return std::tie(a->id, a->version) < std::tie(b->id, b->version); });
   take_problems(files, problems);
 }
 
@@ -154,7 +174,8 @@ void read_methodologies(Library::State& state, const std::vector<fs::path>& extr
 
 std::vector<std::string> Library::State::chain(std::string_view region) const {
   std::vector<std::string> codes{std::string(region)};
-  for (auto found = region_index.find(region); found != region_index.end() && !regions[found->second].parent.empty(); found = region_index.find(codes.back()))
+  for (auto found = region_index.find(region); found != region_index.end() && !regions[found->second].parent.empty();
+       found = region_index.find(codes.back()))
     codes.push_back(regions[found->second].parent);
   return codes;
 }

@@ -67,7 +67,8 @@ struct Act {
   std::string kind = "quantitative";
   std::string activities = "[ride]";
   std::string inputs = "  distance: {unit: person km, min: 0.5, max: 120}\n";
-  std::string parameters = "  factor: {value: 0.0784, unit: kg CO2e/(person km), grade: S2, status: reported-by-platform, source: white paper}\n";
+  std::string parameters =
+      "  factor: {value: 0.0784, unit: kg CO2e/(person km), grade: S2, status: reported-by-platform, source: white paper}\n";
   std::string formula = "  reduction: distance * factor\n";
   std::string examples = "  - {given: {distance: 13 km}, expect: 1019 g}\n";
   std::string more;  // further fields
@@ -75,11 +76,13 @@ struct Act {
 };
 
 inline std::string text_of(const Act& act) {
-  return "id: " + act.id + "\nversion: 1\nkind: " + act.kind + "\nname: {en: Test, zh: 测试}\nregion: \"" + act.region + "\"\nvalid: {from: " + act.from +
-         "}\nstatus: " + act.status + "\nbasis: {document: test, grade: S2}\ncategory: travel\ntradable: no\ngwp: none\nactivities: " + act.activities +
-         "\ninputs:\n" + act.inputs + "parameters:\n" + act.parameters + "formula:\n" + act.formula +
-         "evidence: {grade: metered, required: {en: gate, zh: 闸机}}\nadditionality: {en: none, zh: 无}\nmonitoring: {en: gate, zh: 闸机}\n" + act.more +
-         "examples:\n" + act.examples;
+  return "id: " + act.id + "\nversion: 1\nkind: " + act.kind + "\nname: {en: Test, zh: 测试}\nregion: \"" + act.region +
+         "\"\nvalid: {from: " + act.from + "}\nstatus: " + act.status +
+         "\nbasis: {document: test, grade: S2}\ncategory: travel\ntradable: no\ngwp: none\nactivities: " + act.activities + "\ninputs:\n" +
+         act.inputs + "parameters:\n" + act.parameters + "formula:\n" + act.formula +
+         "evidence: {grade: metered, required: {en: gate, zh: 闸机}}\nadditionality: {en: none, zh: 无}\nmonitoring: {en: gate, zh: "
+         "闸机}\n" +
+         act.more + "examples:\n" + act.examples;
 }
 
 inline void write_act(const Folder& folder, const Act& act) { folder.write(act.region + "/" + act.id + ".yaml", text_of(act)); }

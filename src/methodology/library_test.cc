@@ -53,7 +53,8 @@ TEST(ShippedLibrary, NothingIsOfficialWithoutADocument) {
   const Library library = shipped(problems);
   for (const auto& methodology : library.methodologies())
     if (methodology->status == Status::official) {
-      EXPECT_TRUE(methodology->grade == "S1" || methodology->grade == "S2" || methodology->grade == "P") << methodology->id << " has grade " << methodology->grade;
+      EXPECT_TRUE(methodology->grade == "S1" || methodology->grade == "S2" || methodology->grade == "P")
+          << methodology->id << " has grade " << methodology->grade;
     }
 }
 
@@ -78,7 +79,9 @@ TEST(Digest, IsOfTheContentNotOfItsLayout) {
 TEST(Digest, ChangesWithASharedTable) {
   const auto digest = [](const char* value) {
     Folder folder;
-    folder.write("tables/grid.yaml", fmt::format("id: grid\nname: {{en: Grid, zh: 电网}}\nunit: kg CO2e/(person km)\nkeys: [region]\nrows: [{{region: gl, value: {}, grade: P, status: official, source: notice}}]\n", value));
+    folder.write("tables/grid.yaml", fmt::format("id: grid\nname: {{en: Grid, zh: 电网}}\nunit: kg CO2e/(person km)\nkeys: [region]\nrows: "
+                                                 "[{{region: gl, value: {}, grade: P, status: official, source: notice}}]\n",
+                                                 value));
     Act act;
     act.formula = "  reduction: distance * min(factor, grid[region])\n";
     act.more = "use: [grid]\n";

@@ -13,10 +13,12 @@ std::vector<ActivityType> read_activities(const YamlNode& root, Reporter& report
 std::vector<Region> read_regions(const YamlNode& root, Reporter& report);
 
 /// `id` is the file name of a shared table or the field name of a local one. Only rows of known regions are right.
-std::shared_ptr<const Table> read_table(const YamlNode& node, const std::string& id, bool is_shared, const Library::State& library, Reporter& report);
+std::shared_ptr<const Table> read_table(const YamlNode& node, const std::string& id, bool is_shared, const Library::State& library,
+                                        Reporter& report);
 
 /// `stem` is the file name without .yaml.
-std::shared_ptr<const Methodology> read_methodology(const YamlNode& root, const std::string& stem, const Library::State& library, Reporter& report);
+std::shared_ptr<const Methodology> read_methodology(const YamlNode& root, const std::string& stem, const Library::State& library,
+                                                    Reporter& report);
 
 /// What a grade allows at best: R and K are illustrative, D is derived.
 Status best_status(std::string_view grade);

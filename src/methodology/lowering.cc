@@ -29,7 +29,8 @@ Rational common_measure(const Rational& a, const Rational& b) {
 
 class Lowering {
  public:
-  Lowering(const Model& model, const std::vector<InputColumn>& columns, const std::vector<CaseValue>& inputs, const std::vector<std::string>& chain, int year)
+  Lowering(const Model& model, const std::vector<InputColumn>& columns, const std::vector<CaseValue>& inputs,
+           const std::vector<std::string>& chain, int year)
       : model_(model), columns_(columns), chain_(chain), reference_(model, inputs, chain, year), steps_(model.steps.size()) {}
 
   Lowered run() {
@@ -133,7 +134,8 @@ class Lowering {
     if (first.is_constant && first.number == 0) return second;
     if (second.is_constant && second.number == 0) return first;
     const Pair pair = align(first, second);
-    return {false, 0, emit(make(Code::add, pair.a, pair.b), {at(pair.a).low + at(pair.b).low, at(pair.a).high + at(pair.b).high}), pair.scale};
+    return {false, 0, emit(make(Code::add, pair.a, pair.b), {at(pair.a).low + at(pair.b).low, at(pair.a).high + at(pair.b).high}),
+            pair.scale};
   }
   Value multiply(const Value& first, const Value& second) {
     if (first.is_constant) return times(second, first.number);
@@ -143,7 +145,8 @@ class Lowering {
     return {false, 0, emit(make(Code::multiply, first.at, second.at), {ends[0], ends[1], ends[2], ends[3]}), first.scale * second.scale};
   }
   Value least(const Value& first, const Value& second, bool is_min) {
-    if (first.is_constant && second.is_constant) return constant(is_min ? std::min(first.number, second.number) : std::max(first.number, second.number));
+    if (first.is_constant && second.is_constant)
+      return constant(is_min ? std::min(first.number, second.number) : std::max(first.number, second.number));
     const Pair pair = align(first, second);
     const Operation a = at(pair.a), b = at(pair.b);
     const Integer low = is_min ? std::min(a.low, b.low) : std::max(a.low, b.low);
@@ -153,7 +156,8 @@ class Lowering {
   Value choose(const Value& condition, const Value& yes, const Value& no) {
     const Pair pair = align(yes, no);
     const Operation a = at(pair.a), b = at(pair.b);
-    return {false, 0, emit(make(Code::choose, pair.a, pair.b, condition.at), {std::min(a.low, b.low), std::max(a.high, b.high)}), pair.scale};
+    return {false, 0, emit(make(Code::choose, pair.a, pair.b, condition.at), {std::min(a.low, b.low), std::max(a.high, b.high)}),
+            pair.scale};
   }
   Value absolute(const Value& value) {
     if (value.is_constant) return constant(magnitude_of(value.number));
@@ -196,11 +200,16 @@ class Lowering {
     if (!varies(expr)) return constant(reference_.number(expr));
     const auto item = [&](std::size_t i) { return number(expr.items[i]); };
     switch (expr.op) {
-      case Op::name: return name(expr);
-      case Op::negate: return times(item(0), -1);
-      case Op::add: return add(item(0), item(1));
-      case Op::subtract: return add(item(0), times(item(1), -1));
-      case Op::multiply: return multiply(item(0), item(1));
+      case Op::name:
+        return name(expr);
+      case Op::negate:
+        return times(item(0), -1);
+      case Op::add:
+        return add(item(0), item(1));
+      case Op::subtract:
+        return add(item(0), times(item(1), -1));
+      case Op::multiply:
+        return multiply(item(0), item(1));
       case Op::divide: {
         const Value divisor = item(1);
         if (!divisor.is_constant) throw Inexpressible{};
@@ -213,14 +222,17 @@ class Lowering {
         for (std::size_t i = 1; i < expr.items.size(); ++i) best = least(best, item(i), expr.op == Op::min);
         return best;
       }
-      case Op::clamp: return least(item(1), least(item(0), item(2), true), false);
-      case Op::abs: return absolute(item(0));
+      case Op::clamp:
+        return least(item(1), least(item(0), item(2), true), false);
+      case Op::abs:
+        return absolute(item(0));
       case Op::round: {
         const Value grain = item(1);
         if (!grain.is_constant) throw Inexpressible{};
         if (grain.number <= 0) throw Refusal{"the step of round is not above zero", "see the parameter"};
         const Value rounded = item(0);
-        return rounded.is_constant ? constant(Rational(floor(rounded.number / grain.number + Rational(1, 2))) * grain.number) : round(rounded, grain.number);
+        return rounded.is_constant ? constant(Rational(floor(rounded.number / grain.number + Rational(1, 2))) * grain.number)
+                                   : round(rounded, grain.number);
       }
       case Op::choose: {
         const Value condition = truth(expr.items[0]);
@@ -228,15 +240,18 @@ class Lowering {
         const Value yes = item(1);
         return choose(condition, yes, item(2));
       }
-      case Op::lookup: return lookup(expr);
-      default: throw Inexpressible{};
+      case Op::lookup:
+        return lookup(expr);
+      default:
+        throw Inexpressible{};
     }
   }
 
   Value name(const Expr& expr) {
     if (expr.leaf == Leaf::step) return step(expr.slot);
     const std::size_t column = *column_of(expr.slot);
-    if (const auto known = column_operations_.find(column); known != column_operations_.end()) return {false, 0, known->second, columns_[column].unit};
+    if (const auto known = column_operations_.find(column); known != column_operations_.end())
+      return {false, 0, known->second, columns_[column].unit};
     Integer low = columns_[column].min, high = columns_[column].max;
     if (const auto fallback = columns_[column].fallback) {
       low = std::min(low, Integer(*fallback));
@@ -250,7 +265,8 @@ class Lowering {
   Value truth(const Expr& expr) {
     if (!varies(expr)) return constant(reference_.truth(expr) ? 1 : 0);
     switch (expr.op) {
-      case Op::logical_not: return no(truth(expr.items[0]));
+      case Op::logical_not:
+        return no(truth(expr.items[0]));
       case Op::logical_and:
       case Op::logical_or: {
         const bool is_and = expr.op == Op::logical_and;
@@ -260,17 +276,24 @@ class Lowering {
         if (second.is_constant) return (second.number != 0) == is_and ? first : second;
         return truth_value(emit(make(is_and ? Code::both : Code::either, first.at, second.at), {0, 1}));
       }
-      default: break;
+      default:
+        break;
     }
     const Value a = number(expr.items[0]);
     const Value b = number(expr.items[1]);
     switch (expr.op) {
-      case Op::less: return compare(Code::less, a, b);
-      case Op::less_equal: return compare(Code::less_equal, a, b);
-      case Op::greater: return compare(Code::less, a, b, true);
-      case Op::greater_equal: return compare(Code::less_equal, a, b, true);
-      case Op::equal: return compare(Code::equal, a, b);
-      default: return no(compare(Code::equal, a, b));
+      case Op::less:
+        return compare(Code::less, a, b);
+      case Op::less_equal:
+        return compare(Code::less_equal, a, b);
+      case Op::greater:
+        return compare(Code::less, a, b, true);
+      case Op::greater_equal:
+        return compare(Code::less_equal, a, b, true);
+      case Op::equal:
+        return compare(Code::equal, a, b);
+      default:
+        return no(compare(Code::equal, a, b));
     }
   }
 
@@ -286,9 +309,12 @@ class Lowering {
     if (table.latest_not_after) throw Inexpressible{};  // the newest row may differ from range to range: left to the reference
     const Value x = number(expr.items[*range]);
     const std::vector<const TableRow*> rows = rows_of(expr);
-    if (rows.empty()) throw Refusal{fmt::format("table '{}' has no row for this region and year", table.id), "choose another region or year, or add the row to the table with its source"};
+    if (rows.empty())
+      throw Refusal{fmt::format("table '{}' has no row for this region and year", table.id),
+                    "choose another region or year, or add the row to the table with its source"};
     const Rational end_a = Rational(at(x.at).low) * x.scale, end_b = Rational(at(x.at).high) * x.scale;
-    if (rows.back()->up_to && *rows.back()->up_to < std::max(end_a, end_b)) throw Inexpressible{};  // a value beyond the table has no result
+    if (rows.back()->up_to && *rows.back()->up_to < std::max(end_a, end_b))
+      throw Inexpressible{};  // a value beyond the table has no result
     Value value = constant(rows.back()->value);
     for (std::size_t i = rows.size() - 1; i-- > 0;)
       if (rows[i]->up_to) value = choose(compare(Code::less_equal, x, constant(*rows[i]->up_to)), constant(rows[i]->value), value);
@@ -300,7 +326,8 @@ class Lowering {
     const Table& table = *expr.table;
     std::vector<std::string> chain{""};
     for (std::size_t i = 0; i < table.keys.size(); ++i)
-      if (table.keys[i].kind == TableKey::Kind::region) chain = expr.items[i].type == Type::region ? chain_ : std::vector<std::string>{reference_.word(expr.items[i])};
+      if (table.keys[i].kind == TableKey::Kind::region)
+        chain = expr.items[i].type == Type::region ? chain_ : std::vector<std::string>{reference_.word(expr.items[i])};
     std::vector<const TableRow*> rows;
     for (const std::string& region : chain)
       for (const TableRow& row : table.rows) {
@@ -328,7 +355,8 @@ class Lowering {
 
 }  // namespace
 
-std::optional<Lowered> lower(const Model& model, const std::vector<InputColumn>& columns, const std::vector<CaseValue>& inputs, const std::vector<std::string>& chain, int year) {
+std::optional<Lowered> lower(const Model& model, const std::vector<InputColumn>& columns, const std::vector<CaseValue>& inputs,
+                             const std::vector<std::string>& chain, int year) {
   try {
     return Lowering(model, columns, inputs, chain, year).run();
   } catch (const Inexpressible&) {

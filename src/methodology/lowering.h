@@ -46,8 +46,8 @@ struct InputColumn {
 struct Lowered {
   std::vector<Operation> operations;
   std::size_t result = 0;
-  Rational scale;                    // kg CO2e of one unit of the result
-  std::vector<LookupUse> lookups;    // rows that were met
+  Rational scale;                  // kg CO2e of one unit of the result
+  std::vector<LookupUse> lookups;  // rows that were met
 };
 
 /// The reduction over `columns`; nullopt when it cannot be said in whole numbers (a division by a quantity). Throws Refusal when a

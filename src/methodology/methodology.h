@@ -174,7 +174,7 @@ class Library {
   /// The region and what it lies in: city, province, grid region, nation, gl. Only the code itself when it is unknown.
   std::vector<std::string> region_chain(std::string_view code) const;
   const std::vector<std::shared_ptr<const Methodology>>& methodologies() const;  // by id, then version
-  const Methodology* find(std::string_view id) const;  // newest version
+  const Methodology* find(std::string_view id) const;                            // newest version
   const Methodology* find(std::string_view id, int version) const;
 
   /// Runs every worked example by the exact reference and, for acts, by the compiled program too; differences are problems.
@@ -270,8 +270,8 @@ struct Calculation {
   std::vector<Step> steps;
   std::int64_t milligrams = 0;  // rounded as the methodology says, not below zero
   bool negative = false;
-  std::string exact_grams;      // before rounding
-  std::string issued;           // in the rounding unit: "71 t"
+  std::string exact_grams;               // before rounding
+  std::string issued;                    // in the rounding unit: "71 t"
   Status status = Status::illustrative;  // the weakest number used
   std::string region;
   int year = 0;

@@ -39,10 +39,10 @@ struct Table {
 
   /// What one key is looked up with.
   struct KeyValue {
-    std::string word;                                  // word key
-    const std::vector<std::string>* chain = nullptr;   // region key: the region and what it lies in
-    int year = 0;                                      // year key
-    Rational number;                                   // range key, coherent
+    std::string word;                                 // word key
+    const std::vector<std::string>* chain = nullptr;  // region key: the region and what it lies in
+    int year = 0;                                     // year key
+    Rational number;                                  // range key, coherent
   };
   /// The row, or nullptr when there is none.
   const TableRow* find(const std::vector<KeyValue>& keys) const;
@@ -101,8 +101,8 @@ struct ExampleSpec {
 struct Model {
   std::vector<InputSpec> inputs;
   std::vector<ParameterSpec> parameters;
-  std::vector<StepSpec> steps;  // let, then the parts
-  std::size_t lets = 0;         // how many of the steps are let
+  std::vector<StepSpec> steps;                                       // let, then the parts
+  std::size_t lets = 0;                                              // how many of the steps are let
   std::optional<std::size_t> reduction, baseline, project, leakage;  // indexes of steps
   std::vector<std::shared_ptr<const Table>> tables;
   Rational rounding_unit;  // kg CO2e

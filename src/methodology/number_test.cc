@@ -10,10 +10,12 @@ TEST(Number, ReadsDecimalsAndRatiosExactly) {
     const char* text;
     std::int64_t numerator, denominator;
   } rows[] = {
-      {"12", 12, 1}, {"-0.5", -1, 2}, {"0.0784", 49, 625}, {"63000/704000", 63, 704}, {"1.5/3", 1, 2}, {"1e3", 1000, 1}, {"2.5E-3", 1, 400}, {"+7", 7, 1},
+      {"12", 12, 1},   {"-0.5", -1, 2},  {"0.0784", 49, 625}, {"63000/704000", 63, 704},
+      {"1.5/3", 1, 2}, {"1e3", 1000, 1}, {"2.5E-3", 1, 400},  {"+7", 7, 1},
   };
   for (const auto& row : rows) EXPECT_EQ(parse_number(row.text), Rational(row.numerator, row.denominator)) << row.text;
-  for (const char* wrong : {"", "-", ".", "1.", ".5", "1/0", "1/", "1//2", "1e", "1e99", "0x10", "1 2", "nan", "12345678901234567890123456789012345678901"})
+  for (const char* wrong :
+       {"", "-", ".", "1.", ".5", "1/0", "1/", "1//2", "1e", "1e99", "0x10", "1 2", "nan", "12345678901234567890123456789012345678901"})
     EXPECT_EQ(parse_number(wrong), std::nullopt) << wrong;
 }
 
@@ -30,8 +32,8 @@ TEST(Number, TextForPeople) {
     Rational value;
     const char *plain, *grouped;
   } rows[] = {
-      {Rational(10192, 10), "1019.2", "1,019.2"}, {Rational(1, 3), "0.333333333333", "0.333333333333"}, {Rational(0), "0", "0"},
-      {Rational(-1234567), "-1234567", "-1,234,567"}, {Rational(1, 1'000'000), "0.000001", "0.000001"}, {Rational(999), "999", "999"},
+      {Rational(10192, 10), "1019.2", "1,019.2"},     {Rational(1, 3), "0.333333333333", "0.333333333333"}, {Rational(0), "0", "0"},
+      {Rational(-1234567), "-1234567", "-1,234,567"}, {Rational(1, 1'000'000), "0.000001", "0.000001"},     {Rational(999), "999", "999"},
   };
   for (const auto& row : rows) {
     EXPECT_EQ(to_text(row.value), row.plain);

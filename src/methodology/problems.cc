@@ -5,7 +5,7 @@
 namespace tanhui::methodology {
 namespace {
 
-constexpr std::size_t kProblemsMax = 200;     // per file: more tell nobody more
+constexpr std::size_t kProblemsMax = 200;      // per file: more tell nobody more
 constexpr std::size_t kShownColumnsMax = 140;  // of a source line
 
 bool continues_character(char c) { return (c & 0xC0) == 0x80; }
@@ -90,7 +90,13 @@ void Reporter::add(Place place, std::string message, std::string hint, bool is_w
   if (mistakes_ > kProblemsMax) return;
   const std::string_view line = source_.line(place.line);
   const std::size_t begin = std::min(std::size_t(std::max(place.column, 1)) - 1, line.size());
-  Problem problem{.file = source_.file(), .line = place.line, .column = 0, .message = std::move(message), .hint = std::move(hint), .warning = is_warning, .text = {}};
+  Problem problem{.file = source_.file(),
+                  .line = place.line,
+                  .column = 0,
+                  .message = std::move(message),
+                  .hint = std::move(hint),
+                  .warning = is_warning,
+                  .text = {}};
   problem.column = place.line > 0 ? int(characters(line.substr(0, begin))) + 1 : 0;
   const char* kind = is_warning ? "warning" : "mistake";
   if (place.line > 0)

@@ -33,19 +33,22 @@ TEST(Problems, AUnitThatDoesNotComeOutRight) {
   Act act;
   act.formula = "  reduction: distance * factor / 2\n";
   act.parameters = "  factor: {value: 0.0784, unit: kg/(person km), grade: S2, status: reported-by-platform, source: white paper}\n";
-  EXPECT_EQ(texts(act), std::vector<std::string>{R"(420100/cn-420100-test-2024.yaml:18:14: mistake: the formula comes out as 'kg', it must come out as 'kg CO2e'
+  EXPECT_EQ(texts(act), std::vector<std::string>{
+                            R"(420100/cn-420100-test-2024.yaml:18:14: mistake: the formula comes out as 'kg', it must come out as 'kg CO2e'
     18 |   reduction: distance * factor / 2
        |              ^~~~~~~~~~~~~~~~~~~~~
        = give the factor the tag CO2e, as in kg CO2e/(person km)
 )"});
   act.parameters = "  factor: {value: 0.0784, unit: kg CO2e/km, grade: S2, status: reported-by-platform, source: white paper}\n";
-  EXPECT_EQ(short_texts(act), std::vector<std::string>{"18:14: the formula comes out as 'kg CO2e person', it must come out as 'kg CO2e' / there is 'person' too much: see the units of inputs and parameters"});
+  EXPECT_EQ(short_texts(act), std::vector<std::string>{"18:14: the formula comes out as 'kg CO2e person', it must come out as 'kg CO2e' / "
+                                                       "there is 'person' too much: see the units of inputs and parameters"});
 }
 
 TEST(Problems, CaretUnderWideCharacters) {
   Act act;
   act.more = "notes: [\"武汉轨道交通\", {a: b}]\n";
-  EXPECT_EQ(texts(act), std::vector<std::string>{R"(420100/cn-420100-test-2024.yaml:22:19: mistake: 'notes' of the methodology must be a list of words
+  EXPECT_EQ(texts(act),
+            std::vector<std::string>{R"(420100/cn-420100-test-2024.yaml:22:19: mistake: 'notes' of the methodology must be a list of words
     22 | notes: ["武汉轨道交通", {a: b}]
        |                         ^
 )"});
@@ -74,11 +77,14 @@ TEST(Problems, EachMistakeAndWhatWouldBeRight) {
     const char* text;
   };
   const Row rows[] = {
-      {"status better than the grade", [](Act& a) { a.parameters = "  factor: {value: 1, unit: kg CO2e/(person km), grade: K, status: official, source: none}\n"; },
+      {"status better than the grade",
+       [](Act& a) { a.parameters = "  factor: {value: 1, unit: kg CO2e/(person km), grade: K, status: official, source: none}\n"; },
        "16:67: grade K cannot be 'official' / illustrative at best"},
       {"status is not the weakest number's", [](Act& a) { a.status = "official"; },
-       "7:9: the status is 'official', but the weakest number used is 'reported-by-platform' (parameter 'factor') / status: reported-by-platform"},
-      {"no source", [](Act& a) { a.parameters = "  factor: {value: 1, unit: kg CO2e/(person km), grade: S2, status: reported-by-platform}\n"; },
+       "7:9: the status is 'official', but the weakest number used is 'reported-by-platform' (parameter 'factor') / status: "
+       "reported-by-platform"},
+      {"no source",
+       [](Act& a) { a.parameters = "  factor: {value: 1, unit: kg CO2e/(person km), grade: S2, status: reported-by-platform}\n"; },
        "16:11: parameter 'factor' has no 'source' / the document, table and date where the number stands"},
       {"an example that is wrong", [](Act& a) { a.examples = "  - {given: {distance: 13 km}, expect: 1020 g}\n"; },
        "23:5: the example gives 1019.2 g, not 1020 g / expect: 1019 g"},
@@ -87,26 +93,39 @@ TEST(Problems, EachMistakeAndWhatWouldBeRight) {
       {"an example in another unit", [](Act& a) { a.examples = "  - {given: {distance: 13 kWh}, expect: 1020 g}\n"; },
        "23:24: 'kWh' is given where 'person km' is expected / as in 5 person km"},
       {"unlike sides", [](Act& a) { a.formula = "  reduction: (distance + factor) * factor\n"; },
-       "18:14: person m and kg CO2e/(person m) are not alike: 'distance' is in 'person m', 'factor' in 'kg CO2e/(person m)' / both sides need the same dimension"},
+       "18:14: person m and kg CO2e/(person m) are not alike: 'distance' is in 'person m', 'factor' in 'kg CO2e/(person m)' / both sides "
+       "need the same dimension"},
       {"exp in an act", [](Act& a) { a.formula = "  reduction: distance * factor * exp(1)\n"; },
        "18:34: exp, ln and pow are for projects / an act's formula is exact: use + - * / min max clamp round and tables"},
       {"a number with a bare unit", [](Act& a) { a.formula = "  reduction: min(distance * factor, 5 kg)\n"; },
        "18:39: a number's unit stands in brackets / write 5 [kg]"},
       {"an unknown table", [](Act& a) { a.formula = "  reduction: distance * factors[region]\n"; },
        "18:25: unknown table 'factors' / there are no tables here (shared ones are named in use:)"},
-      {"an unknown region", [](Act& a) { a.region = "420200"; a.id = "cn-420200-test-2024"; },
+      {"an unknown region",
+       [](Act& a) {
+         a.region = "420200";
+         a.id = "cn-420200-test-2024";
+       },
        "5:9: unknown region '420200' / did you mean '420000'? Regions stand in methodologies/regions.yaml"},
-      {"the id of another file", [](Act& a) { a.more = "version: 2\n"; },
-       "22:1: field 'version' is given twice / keep one"},
+      {"the id of another file", [](Act& a) { a.more = "version: 2\n"; }, "22:1: field 'version' is given twice / keep one"},
       {"a quantity that the activity does not record", [](Act& a) { a.activities = "[stop]"; },
-       "12:14: activity 'stop' has no quantity 'distance' / it has days, displacement; give the input a default, or add the quantity to methodologies/activities.yaml"},
-      {"a quantity of another dimension", [](Act& a) { a.inputs = "  distance: {unit: kWh, min: 0, max: 1}\n"; a.formula = "  reduction: factor * 1 [person km] + 0 * distance\n"; a.examples = "  - {given: {distance: 1 kWh}, expect: 78 g}\n"; },
+       "12:14: activity 'stop' has no quantity 'distance' / it has days, displacement; give the input a default, or add the quantity to "
+       "methodologies/activities.yaml"},
+      {"a quantity of another dimension",
+       [](Act& a) {
+         a.inputs = "  distance: {unit: kWh, min: 0, max: 1}\n";
+         a.formula = "  reduction: factor * 1 [person km] + 0 * distance\n";
+         a.examples = "  - {given: {distance: 1 kWh}, expect: 78 g}\n";
+       },
        "12:14: input 'distance' is in 'kWh', activity 'ride' records it in 'm' / both need the same dimension; counting units may differ"},
-      {"no examples", [](Act& a) { a.examples = "  []\n"; }, "23:3: there must be at least one example / - {given: {distance: 13 km}, expect: 1019 g}"},
-      {"an alias", [](Act& a) { a.more = "notes: &a [b]\n"; }, "22:8: anchors (&name) are not used in a methodology / write the value where it is needed"},
+      {"no examples", [](Act& a) { a.examples = "  []\n"; },
+       "23:3: there must be at least one example / - {given: {distance: 13 km}, expect: 1019 g}"},
+      {"an alias", [](Act& a) { a.more = "notes: &a [b]\n"; },
+       "22:8: anchors (&name) are not used in a methodology / write the value where it is needed"},
       {"a limit without a unit", [](Act& a) { a.more = "limits: {speed: {max: 120}}\n"; }, "22:23: '120' has no unit / as in 120 m/h"},
       {"a division by zero", [](Act& a) { a.formula = "  reduction: distance * factor / 0\n"; }, "18:14: a division by zero / "},
-      {"a name taken twice", [](Act& a) { a.more = "let: {distance: factor * 2}\n"; }, "22:7: the name 'distance' is taken already / inputs, parameters, steps and tables share one set of names"},
+      {"a name taken twice", [](Act& a) { a.more = "let: {distance: factor * 2}\n"; },
+       "22:7: the name 'distance' is taken already / inputs, parameters, steps and tables share one set of names"},
   };
   for (const Row& row : rows) {
     Act act;
@@ -150,8 +169,28 @@ rows:
 
 TEST(Problems, WhateverTheBytesAre) {
   const std::string deep(5000, '[');
-  const std::string rows[] = {"", "\n", "a", "- a", "a: b: c", "\xff\xfe", std::string("a\0b", 3), "? [a]\n: b", "a: *b", "%YAML 9.9\n---\na: b", deep, "{" + deep,
-                              "id: [", "a: b\n---\nc: d", "\t a: b", "id: !!binary x", "<<: {a: b}", "\xef\xbb\xbfid: x", "'", "\"\\", "a: |\n b\n  c\n d", "[]: {}"};
+  const std::string rows[] = {"",
+                              "\n",
+                              "a",
+                              "- a",
+                              "a: b: c",
+                              "\xff\xfe",
+                              std::string("a\0b", 3),
+                              "? [a]\n: b",
+                              "a: *b",
+                              "%YAML 9.9\n---\na: b",
+                              deep,
+                              "{" + deep,
+                              "id: [",
+                              "a: b\n---\nc: d",
+                              "\t a: b",
+                              "id: !!binary x",
+                              "<<: {a: b}",
+                              "\xef\xbb\xbfid: x",
+                              "'",
+                              "\"\\",
+                              "a: |\n b\n  c\n d",
+                              "[]: {}"};
   for (const std::string& text : rows) {
     Folder folder;
     folder.write("420100/cn-420100-test-2024.yaml", text);

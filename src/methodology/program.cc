@@ -39,8 +39,10 @@ struct Instruction {
 
 template <class Number>
 Number to_number(const Integer& value) {
-  if constexpr (sizeof(Number) == 8) return value.convert_to<std::int64_t>();
-  else return value.convert_to<boost::multiprecision::int128_t>().template convert_to<Int128>();
+  if constexpr (sizeof(Number) == 8)
+    return value.convert_to<std::int64_t>();
+  else
+    return value.convert_to<boost::multiprecision::int128_t>().template convert_to<Int128>();
 }
 
 template <class Number>
@@ -70,21 +72,51 @@ struct Code128Or64 {
           each([&](std::size_t row) { return Number(column[row]); });
           break;
         }
-        case Code::constant: each([&](std::size_t) { return in.k; }); break;
-        case Code::times: each([&](std::size_t row) { return Number(a[row] * in.k); }); break;
-        case Code::add: each([&](std::size_t row) { return Number(a[row] + b[row]); }); break;
-        case Code::multiply: each([&](std::size_t row) { return Number(a[row] * b[row]); }); break;
-        case Code::min: each([&](std::size_t row) { return std::min(a[row], b[row]); }); break;
-        case Code::max: each([&](std::size_t row) { return std::max(a[row], b[row]); }); break;
-        case Code::abs: each([&](std::size_t row) { return a[row] < 0 ? Number(-a[row]) : a[row]; }); break;
-        case Code::round: each([&](std::size_t row) { return floor_quotient<Number>(a[row] * in.k + in.l, in.m); }); break;
-        case Code::choose: each([&](std::size_t row) { return c[row] != 0 ? a[row] : b[row]; }); break;
-        case Code::less: each([&](std::size_t row) { return Number(a[row] < b[row]); }); break;
-        case Code::less_equal: each([&](std::size_t row) { return Number(a[row] <= b[row]); }); break;
-        case Code::equal: each([&](std::size_t row) { return Number(a[row] == b[row]); }); break;
-        case Code::both: each([&](std::size_t row) { return Number(a[row] != 0 && b[row] != 0); }); break;
-        case Code::either: each([&](std::size_t row) { return Number(a[row] != 0 || b[row] != 0); }); break;
-        case Code::negation: each([&](std::size_t row) { return Number(a[row] == 0); }); break;
+        case Code::constant:
+          each([&](std::size_t) { return in.k; });
+          break;
+        case Code::times:
+          each([&](std::size_t row) { return Number(a[row] * in.k); });
+          break;
+        case Code::add:
+          each([&](std::size_t row) { return Number(a[row] + b[row]); });
+          break;
+        case Code::multiply:
+          each([&](std::size_t row) { return Number(a[row] * b[row]); });
+          break;
+        case Code::min:
+          each([&](std::size_t row) { return std::min(a[row], b[row]); });
+          break;
+        case Code::max:
+          each([&](std::size_t row) { return std::max(a[row], b[row]); });
+          break;
+        case Code::abs:
+          each([&](std::size_t row) { return a[row] < 0 ? Number(-a[row]) : a[row]; });
+          break;
+        case Code::round:
+          each([&](std::size_t row) { return floor_quotient<Number>(a[row] * in.k + in.l, in.m); });
+          break;
+        case Code::choose:
+          each([&](std::size_t row) { return c[row] != 0 ? a[row] : b[row]; });
+          break;
+        case Code::less:
+          each([&](std::size_t row) { return Number(a[row] < b[row]); });
+          break;
+        case Code::less_equal:
+          each([&](std::size_t row) { return Number(a[row] <= b[row]); });
+          break;
+        case Code::equal:
+          each([&](std::size_t row) { return Number(a[row] == b[row]); });
+          break;
+        case Code::both:
+          each([&](std::size_t row) { return Number(a[row] != 0 && b[row] != 0); });
+          break;
+        case Code::either:
+          each([&](std::size_t row) { return Number(a[row] != 0 || b[row] != 0); });
+          break;
+        case Code::negation:
+          each([&](std::size_t row) { return Number(a[row] == 0); });
+          break;
       }
     }
   }
@@ -128,15 +160,19 @@ struct Program::State {
 
   void choose_path(const Lowered& lowered);
   void evaluate_linear(std::span<const std::int64_t> column, std::span<std::int64_t> milligrams, std::span<std::uint8_t> flags) const;
-  void evaluate_blocks(std::span<const std::span<const std::int64_t>> quantities, std::span<std::int64_t> milligrams, std::span<std::uint8_t> flags) const;
-  void evaluate_exact(const std::vector<const std::int64_t*>& columns_of_block, std::size_t rows, std::int64_t* milligrams, std::uint8_t* flags) const;
-  void fill(std::span<const std::span<const std::int64_t>> quantities, std::size_t begin, std::size_t rows, std::vector<std::int64_t>& values, std::uint8_t* flags) const;
+  void evaluate_blocks(std::span<const std::span<const std::int64_t>> quantities, std::span<std::int64_t> milligrams,
+                       std::span<std::uint8_t> flags) const;
+  void evaluate_exact(const std::vector<const std::int64_t*>& columns_of_block, std::size_t rows, std::int64_t* milligrams,
+                      std::uint8_t* flags) const;
+  void fill(std::span<const std::span<const std::int64_t>> quantities, std::size_t begin, std::size_t rows,
+            std::vector<std::int64_t>& values, std::uint8_t* flags) const;
 };
 
 namespace {
 
 /// How the act's records fill the inputs of the formula.
-core::Status read_inputs(const Library& library, const Methodology& methodology, const Served& served, std::vector<InputColumn>& columns, std::vector<CaseValue>& inputs) {
+core::Status read_inputs(const Library& library, const Methodology& methodology, const Served& served, std::vector<InputColumn>& columns,
+                         std::vector<CaseValue>& inputs) {
   const Model& model = *methodology.model;
   const ActivityType& type = library.activities()[served.activity];
   inputs.resize(model.inputs.size());
@@ -152,7 +188,8 @@ core::Status read_inputs(const Library& library, const Methodology& methodology,
       if (type.quantities[q].name != spec.name || !served.bounds[q]) continue;
       const auto unit = scale_of(spec, type.quantities[q]);
       core::invariant(unit.has_value(), "a loaded methodology fits the activities it serves");
-      InputColumn column{.input = i, .quantity = q, .unit = *unit, .min = served.bounds[q]->min, .max = served.bounds[q]->max, .fallback = std::nullopt};
+      InputColumn column{
+          .input = i, .quantity = q, .unit = *unit, .min = served.bounds[q]->min, .max = served.bounds[q]->max, .fallback = std::nullopt};
       if (spec.fallback) column.fallback = to_int64(*spec.fallback < 0 ? ceil(*spec.fallback / *unit) : floor(*spec.fallback / *unit));
       columns.push_back(column);
     }
@@ -162,12 +199,16 @@ core::Status read_inputs(const Library& library, const Methodology& methodology,
 
 }  // namespace
 
-core::Result<Program> Program::compile(const Library& library, const Methodology& methodology, std::string_view region, int year, std::size_t activity) {
+core::Result<Program> Program::compile(const Library& library, const Methodology& methodology, std::string_view region, int year,
+                                       std::size_t activity) {
   const Served* served = methodology.find_activity(activity);
   if (served == nullptr)
-    return core::Error{core::ErrorCode::refused, "methodology.other-activity",
-                       fmt::format("methodology '{}' does not quantify '{}'", methodology.id, activity < library.activities().size() ? library.activities()[activity].id : "?"),
-                       "choose a methodology by activity, region and day", {{"methodology", methodology.id}}};
+    return core::Error{core::ErrorCode::refused,
+                       "methodology.other-activity",
+                       fmt::format("methodology '{}' does not quantify '{}'", methodology.id,
+                                   activity < library.activities().size() ? library.activities()[activity].id : "?"),
+                       "choose a methodology by activity, region and day",
+                       {{"methodology", methodology.id}}};
   auto state = std::make_shared<State>();
   state->model = methodology.model;
   state->chain = library.region_chain(region);
@@ -183,8 +224,11 @@ core::Result<Program> Program::compile(const Library& library, const Methodology
       state->status = methodology.status;
     }
   } catch (const Refusal& refusal) {
-    return core::Error{core::ErrorCode::refused, "methodology.not-computable", fmt::format("'{}' in region {} and year {}: {}", methodology.id, region, year, refusal.message),
-                       refusal.action, {{"methodology", methodology.id}, {"region", std::string(region)}, {"year", std::to_string(year)}}};
+    return core::Error{core::ErrorCode::refused,
+                       "methodology.not-computable",
+                       fmt::format("'{}' in region {} and year {}: {}", methodology.id, region, year, refusal.message),
+                       refusal.action,
+                       {{"methodology", methodology.id}, {"region", std::string(region)}, {"year", std::to_string(year)}}};
   }
   return Program(std::move(state));
 }
@@ -195,7 +239,8 @@ void Program::State::choose_path(const Lowered& lowered) {
   const Operation& last = lowered.operations[lowered.result];
   const auto magnitude = [](const Integer& x) { return x < 0 ? Integer(-x) : x; };
   Integer widest = std::max(magnitude(last.low), magnitude(last.high)) * magnitude(top) + bottom;
-  for (const Operation& operation : lowered.operations) widest = std::max({widest, operation.widest, magnitude(operation.k), magnitude(operation.l), magnitude(operation.m)});
+  for (const Operation& operation : lowered.operations)
+    widest = std::max({widest, operation.widest, magnitude(operation.k), magnitude(operation.l), magnitude(operation.m)});
   const Integer limit64 = Integer(1) << 62, limit128 = Integer(1) << 125;
   if (widest < limit64 && last.code == Code::column && columns.size() == 1 && last.low >= 0 && top > 0) {
     path = Path::linear;
@@ -212,7 +257,8 @@ void Program::State::choose_path(const Lowered& lowered) {
   }
 }
 
-void Program::evaluate(std::span<const std::span<const std::int64_t>> quantities, std::span<std::int64_t> milligrams, std::span<std::uint8_t> flags) const {
+void Program::evaluate(std::span<const std::span<const std::int64_t>> quantities, std::span<std::int64_t> milligrams,
+                       std::span<std::uint8_t> flags) const {
   core::invariant(milligrams.size() == flags.size(), "there is a flag for every row");
   for (const auto& column : quantities) core::invariant(column.empty() || column.size() == milligrams.size(), "columns have one length");
   if (milligrams.empty()) return;
@@ -225,7 +271,8 @@ void Program::evaluate(std::span<const std::span<const std::int64_t>> quantities
   state.evaluate_blocks(quantities, milligrams, flags);
 }
 
-void Program::State::evaluate_linear(std::span<const std::int64_t> column, std::span<std::int64_t> milligrams, std::span<std::uint8_t> flags) const {
+void Program::State::evaluate_linear(std::span<const std::int64_t> column, std::span<std::int64_t> milligrams,
+                                     std::span<std::uint8_t> flags) const {
   const std::int64_t low = columns[0].min, high = columns[0].max, times = factor;
   const std::uint64_t width = std::uint64_t(high) - std::uint64_t(low);
   const Divider by = divider;
@@ -243,7 +290,8 @@ void Program::State::evaluate_linear(std::span<const std::int64_t> column, std::
 }
 
 /// Values of one block, column after column: defaults put in, and for rows out of bounds the least value, which is safe to compute with.
-void Program::State::fill(std::span<const std::span<const std::int64_t>> quantities, std::size_t begin, std::size_t rows, std::vector<std::int64_t>& values, std::uint8_t* flags) const {
+void Program::State::fill(std::span<const std::span<const std::int64_t>> quantities, std::size_t begin, std::size_t rows,
+                          std::vector<std::int64_t>& values, std::uint8_t* flags) const {
   std::fill(flags, flags + rows, std::uint8_t(kQuantified));
   for (std::size_t i = 0; i < columns.size(); ++i) {
     const InputColumn& column = columns[i];
@@ -279,7 +327,8 @@ void finish(const Number* result, Number factor, std::size_t rows, std::int64_t*
 
 }  // namespace
 
-void Program::State::evaluate_blocks(std::span<const std::span<const std::int64_t>> quantities, std::span<std::int64_t> milligrams, std::span<std::uint8_t> flags) const {
+void Program::State::evaluate_blocks(std::span<const std::span<const std::int64_t>> quantities, std::span<std::int64_t> milligrams,
+                                     std::span<std::uint8_t> flags) const {
   std::vector<std::int64_t> values(std::max<std::size_t>(columns.size(), 1) * kBlock);
   std::vector<const std::int64_t*> starts;
   for (std::size_t i = 0; i < columns.size(); ++i) starts.push_back(&values[i * kBlock]);
@@ -296,18 +345,22 @@ void Program::State::evaluate_blocks(std::span<const std::span<const std::int64_
         break;
       case Path::narrow:
         narrow.run(starts, rows, narrow_registers);
-        finish(&narrow_registers[narrow.result * kBlock], narrow.numerator, rows, mass, flag, [&](std::int64_t n) { return divider.quotient(n); });
+        finish(&narrow_registers[narrow.result * kBlock], narrow.numerator, rows, mass, flag,
+               [&](std::int64_t n) { return divider.quotient(n); });
         break;
       case Path::wide:
         wide.run(starts, rows, wide_registers);
         finish(&wide_registers[wide.result * kBlock], wide.numerator, rows, mass, flag, [&](Int128 n) { return n / wide.denominator; });
         break;
-      case Path::exact: evaluate_exact(starts, rows, mass, flag); break;
+      case Path::exact:
+        evaluate_exact(starts, rows, mass, flag);
+        break;
     }
   }
 }
 
-void Program::State::evaluate_exact(const std::vector<const std::int64_t*>& columns_of_block, std::size_t rows, std::int64_t* milligrams, std::uint8_t* flags) const {
+void Program::State::evaluate_exact(const std::vector<const std::int64_t*>& columns_of_block, std::size_t rows, std::int64_t* milligrams,
+                                    std::uint8_t* flags) const {
   std::vector<CaseValue> values = inputs;
   for (std::size_t row = 0; row < rows; ++row) {
     milligrams[row] = 0;
@@ -316,9 +369,12 @@ void Program::State::evaluate_exact(const std::vector<const std::int64_t*>& colu
     try {
       Reference reference(*model, values, chain, year);
       const Rational reduction = reference.reduction() * 1'000'000;
-      if (reduction < 0) flags[row] = kNegative;
-      else if (const auto whole = to_int64(floor(reduction))) milligrams[row] = *whole;
-      else flags[row] = kNoResult;
+      if (reduction < 0)
+        flags[row] = kNegative;
+      else if (const auto whole = to_int64(floor(reduction)))
+        milligrams[row] = *whole;
+      else
+        flags[row] = kNoResult;
     } catch (const Refusal&) {
       flags[row] = kNoResult;
     }

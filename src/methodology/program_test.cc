@@ -56,8 +56,9 @@ TEST(Program, OneFactorIsOneMultiplication) {
   EXPECT_EQ(program.factor_text(), "392/5 mg per base unit");
   EXPECT_EQ(program.status(), Status::reported_by_platform);
   // 0.0784 kg per km is 78.4 mg per m.
-  EXPECT_EQ(evaluate(program, {{500, 13'000, 13'001, 120'000, 499, 120'001, -1, INT64_MIN, INT64_MAX, 0}}),
-            (std::vector<Row>{{39'200, 0}, {1'019'200, 0}, {1'019'278, 0}, {9'408'000, 0}, {0, 2}, {0, 2}, {0, 2}, {0, 2}, {0, 2}, {0, 2}}));
+  EXPECT_EQ(
+      evaluate(program, {{500, 13'000, 13'001, 120'000, 499, 120'001, -1, INT64_MIN, INT64_MAX, 0}}),
+      (std::vector<Row>{{39'200, 0}, {1'019'200, 0}, {1'019'278, 0}, {9'408'000, 0}, {0, 2}, {0, 2}, {0, 2}, {0, 2}, {0, 2}, {0, 2}}));
 }
 
 TEST(Program, MissingValuesTakeTheDefault) {
@@ -132,7 +133,8 @@ TEST(Program, WideNumbersGetWideArithmetic) {
   EXPECT_EQ(loaded.library.find(act.id)->examples, 1U);
   const Program program = compile(loaded.library, act);
   EXPECT_EQ(program.path(), Program::Path::wide);
-  EXPECT_EQ(evaluate(program, {{1'000'000, 1'000'000'000}, {}, {1'000, 1'000'000'000}}), (std::vector<Row>{{123'456, 0}, {123'456'789'012'345, 0}}));
+  EXPECT_EQ(evaluate(program, {{1'000'000, 1'000'000'000}, {}, {1'000, 1'000'000'000}}),
+            (std::vector<Row>{{123'456, 0}, {123'456'789'012'345, 0}}));
 }
 
 TEST(Program, TablesFallBackFromCityToNation) {
@@ -187,7 +189,8 @@ TEST(Program, ChoicesAreBoundByTheActivity) {
   act.activities = "{ride: {mode: rail}, bus: {mode: bus}}";
   act.inputs = "  distance: {unit: person km, min: 0, max: 120}\n  mode: {choice: [rail, bus]}\n";
   act.formula = "  reduction: if mode == rail then distance * factor else distance * factor / 2\n";
-  act.examples = "  - {given: {distance: 10 km}, activity: ride, expect: 784 g}\n  - {given: {distance: 10 km, mode: bus}, expect: 392 g}\n";
+  act.examples =
+      "  - {given: {distance: 10 km}, activity: ride, expect: 784 g}\n  - {given: {distance: 10 km, mode: bus}, expect: 392 g}\n";
   const Loaded loaded(act);
   std::vector<Problem> problems;
   loaded.library.check_examples(*loaded.library.find(act.id), problems);
@@ -206,48 +209,77 @@ class FormulaMaker {
 
   std::string mass(int depth) {
     if (depth == 0) {
-      const std::string leaves[] = {fmt::format("distance * {} [g CO2e/(person km)]", decimal()), fmt::format("boardings * {} [kg CO2e]", decimal()),
-                                    fmt::format("energy * {} [kg CO2e/kWh]", decimal()), fmt::format("{} [g CO2e]", decimal()),
-                                    "distance * factor", "steps[distance]", "0"};
+      const std::string leaves[] = {fmt::format("distance * {} [g CO2e/(person km)]", decimal()),
+                                    fmt::format("boardings * {} [kg CO2e]", decimal()),
+                                    fmt::format("energy * {} [kg CO2e/kWh]", decimal()),
+                                    fmt::format("{} [g CO2e]", decimal()),
+                                    "distance * factor",
+                                    "steps[distance]",
+                                    "0"};
       return leaves[below(std::size(leaves))];
     }
     const auto part = [&] { return "(" + mass(depth - 1) + ")"; };
     switch (below(14)) {
-      case 0: return part() + " + " + part();
-      case 1: return part() + " - " + part();
-      case 2: return "min(" + mass(depth - 1) + ", " + mass(depth - 1) + ")";
-      case 3: return "max(0, " + mass(depth - 1) + ")";
-      case 4: return "if " + truth(depth - 1) + " then " + mass(depth - 1) + " else " + mass(depth - 1);
-      case 5: return "clamp(" + mass(depth - 1) + ", 0, " + decimal() + " [kg CO2e])";
-      case 6: return "abs(" + mass(depth - 1) + ")";
-      case 7: return "round(" + mass(depth - 1) + ", " + decimal() + " [g CO2e])";
-      case 8: return part() + " * rate";
-      case 9: return part() + " * " + decimal();
-      case 10: return part() + " / " + decimal();
-      case 11: return "-" + part();
-      case 12: return part() + " * (1 - rate) * " + ratio();
-      default: return below(6) == 0 ? part() + " / (boardings - 3)" : part() + " * boardings / 7";
+      case 0:
+        return part() + " + " + part();
+      case 1:
+        return part() + " - " + part();
+      case 2:
+        return "min(" + mass(depth - 1) + ", " + mass(depth - 1) + ")";
+      case 3:
+        return "max(0, " + mass(depth - 1) + ")";
+      case 4:
+        return "if " + truth(depth - 1) + " then " + mass(depth - 1) + " else " + mass(depth - 1);
+      case 5:
+        return "clamp(" + mass(depth - 1) + ", 0, " + decimal() + " [kg CO2e])";
+      case 6:
+        return "abs(" + mass(depth - 1) + ")";
+      case 7:
+        return "round(" + mass(depth - 1) + ", " + decimal() + " [g CO2e])";
+      case 8:
+        return part() + " * rate";
+      case 9:
+        return part() + " * " + decimal();
+      case 10:
+        return part() + " / " + decimal();
+      case 11:
+        return "-" + part();
+      case 12:
+        return part() + " * (1 - rate) * " + ratio();
+      default:
+        return below(6) == 0 ? part() + " / (boardings - 3)" : part() + " * boardings / 7";
     }
   }
   std::int64_t quantity(std::int64_t min, std::int64_t max) {
     switch (below(12)) {
-      case 0: return min;
-      case 1: return max;
-      case 2: return min - 1;
-      case 3: return max + 1;
-      case 4: return INT64_MIN;
-      default: return std::uniform_int_distribution<std::int64_t>(min, max)(random_);
+      case 0:
+        return min;
+      case 1:
+        return max;
+      case 2:
+        return min - 1;
+      case 3:
+        return max + 1;
+      case 4:
+        return INT64_MIN;
+      default:
+        return std::uniform_int_distribution<std::int64_t>(min, max)(random_);
     }
   }
 
  private:
   std::string truth(int depth) {
     switch (below(5)) {
-      case 0: return fmt::format("distance > {} [km person]", decimal());
-      case 1: return "(" + mass(0) + ") <= (" + mass(0) + ")";
-      case 2: return "boardings == 3 or rate < 0.5";
-      case 3: return depth > 0 ? "not (" + truth(depth - 1) + ") and boardings != 4" : "energy >= 1 [kWh]";
-      default: return "1 < 2";
+      case 0:
+        return fmt::format("distance > {} [km person]", decimal());
+      case 1:
+        return "(" + mass(0) + ") <= (" + mass(0) + ")";
+      case 2:
+        return "boardings == 3 or rate < 0.5";
+      case 3:
+        return depth > 0 ? "not (" + truth(depth - 1) + ") and boardings != 4" : "energy >= 1 [kWh]";
+      default:
+        return "1 < 2";
     }
   }
   std::size_t below(std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random_); }
@@ -305,12 +337,14 @@ TEST(ProgramProperty, AgreesWithTheReferenceOnRandomFormulas) {
     FormulaMaker maker(*rc::gen::arbitrary<std::uint64_t>());
     Act act;
     act.inputs =
-        "  distance: {unit: person km, min: 0.5, max: 120}\n  boardings: {unit: \"1\", min: 0, max: 12}\n  energy: {unit: kWh, min: 0, max: 150}\n"
+        "  distance: {unit: person km, min: 0.5, max: 120}\n  boardings: {unit: \"1\", min: 0, max: 12}\n  energy: {unit: kWh, min: 0, "
+        "max: 150}\n"
         "  rate: {unit: \"1\", min: 0, max: 1}\n";
     const std::string formula = maker.mass(*rc::gen::inRange(0, 5));
     act.formula = "  reduction: \"" + formula + "\"\n";
     // Numbers used or not, the file's status must be right: the table is only ever reported by a platform.
-    act.status = formula.find("factor") != std::string::npos || formula.find("steps[") != std::string::npos ? "reported-by-platform" : "illustrative";
+    act.status = formula.find("factor") != std::string::npos || formula.find("steps[") != std::string::npos ? "reported-by-platform"
+                                                                                                            : "illustrative";
     act.more = R"yaml(tables:
   steps:
     unit: g CO2e

@@ -9,8 +9,8 @@
 namespace tanhui::methodology {
 namespace {
 
-constexpr std::string_view kReserved[] = {"year", "region", "if",    "then", "else", "and", "or",  "not", "in",
-                                          "min",  "max",    "clamp", "abs",  "round", "sum", "count", "exp", "ln", "pow"};
+constexpr std::string_view kReserved[] = {"year", "region", "if",  "then",  "else", "and",   "or",  "not", "in", "min",
+                                          "max",  "clamp",  "abs", "round", "sum",  "count", "exp", "ln",  "pow"};
 constexpr std::size_t kListRowsMax = 10'000;
 
 /// Where the bytes of a value stand in the file, whatever its quoting and line breaks: the characters that are no spaces are found
@@ -20,8 +20,10 @@ class TextPlaces {
   TextPlaces(const Source& source, const YamlNode& node) : source_(source) {
     const std::string& text = source.text();
     std::size_t at = source.offset_of(node.line, node.column);
-    if (at < text.size() && (text[at] == '|' || text[at] == '>')) at = std::min(text.find('\n', at), text.size());
-    else if (at < text.size() && (text[at] == '"' || text[at] == '\'') && text[at] != (node.text.empty() ? ' ' : node.text[0])) ++at;
+    if (at < text.size() && (text[at] == '|' || text[at] == '>'))
+      at = std::min(text.find('\n', at), text.size());
+    else if (at < text.size() && (text[at] == '"' || text[at] == '\'') && text[at] != (node.text.empty() ? ' ' : node.text[0]))
+      ++at;
     for (const char c : node.text) {
       if (c != ' ' && c != '\n')
         while (at < text.size() && (text[at] == ' ' || text[at] == '\n' || text[at] == '\r')) ++at;
@@ -59,13 +61,36 @@ bool has_word(std::string_view text, std::string_view word) {
 class MethodologyReader {
  public:
   MethodologyReader(const YamlNode& root, std::string stem, const Library::State& library, Reporter& report)
-      : library_(library),
-        report_(report),
-        stem_(std::move(stem)),
-        fields_(root, report, "the methodology",
-                {"id",         "version",  "kind",   "name",     "region", "valid",           "status",   "basis",    "category",      "tradable",   "gwp",     "activities", "inputs",
-                 "parameters", "tables",   "use",    "let",      "formula", "rounding",        "limits",   "cap",      "double_counting", "evidence", "boundary", "additionality",
-                 "monitoring", "leakage",  "ownership", "notes",  "examples"}) {}
+      : library_(library), report_(report), stem_(std::move(stem)), fields_(root, report, "the methodology", {"id",
+                                                                                                              "version",
+                                                                                                              "kind",
+                                                                                                              "name",
+                                                                                                              "region",
+                                                                                                              "valid",
+                                                                                                              "status",
+                                                                                                              "basis",
+                                                                                                              "category",
+                                                                                                              "tradable",
+                                                                                                              "gwp",
+                                                                                                              "activities",
+                                                                                                              "inputs",
+                                                                                                              "parameters",
+                                                                                                              "tables",
+                                                                                                              "use",
+                                                                                                              "let",
+                                                                                                              "formula",
+                                                                                                              "rounding",
+                                                                                                              "limits",
+                                                                                                              "cap",
+                                                                                                              "double_counting",
+                                                                                                              "evidence",
+                                                                                                              "boundary",
+                                                                                                              "additionality",
+                                                                                                              "monitoring",
+                                                                                                              "leakage",
+                                                                                                              "ownership",
+                                                                                                              "notes",
+                                                                                                              "examples"}) {}
 
   std::shared_ptr<const Methodology> read() {
     read_head();
@@ -101,7 +126,8 @@ class MethodologyReader {
 
   void read_head() {
     made_.id = fields_.require_text("id", "the file name without .yaml").value_or("");
-    made_.version = int(fields_.require("version", "a whole number, from 1") != nullptr ? fields_.whole("version", 1, 1'000'000).value_or(1) : 1);
+    made_.version =
+        int(fields_.require("version", "a whole number, from 1") != nullptr ? fields_.whole("version", 1, 1'000'000).value_or(1) : 1);
     if (!made_.id.empty() && made_.id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos)
       report_.mistake(fields_.find("id")->place(), fmt::format("the id '{}' has characters other than a-z, 0-9 and -", made_.id));
     if (!made_.id.empty() && stem_ != made_.id && stem_ != fmt::format("{}@{}", made_.id, made_.version))
@@ -116,14 +142,16 @@ class MethodologyReader {
       made_.to = days.day("to");
       if (made_.to && *made_.to < made_.from) report_.mistake(valid->find("to")->place(), "the last day lies before the first", "");
     }
-    if (const auto status = fields_.one_of("status", {"official", "reported-by-platform", "derived", "illustrative"}, true)) made_.status = find_status(*status).value();
+    if (const auto status = fields_.one_of("status", {"official", "reported-by-platform", "derived", "illustrative"}, true))
+      made_.status = find_status(*status).value();
     if (const YamlNode* basis = fields_.require("basis", "{document: \"...\", grade: S2}")) {
       Fields parts(*basis, report_, "'basis'", {"document", "issued", "grade", "url", "note"});
       made_.document = parts.require_text("document", "the document that the method comes from").value_or("");
       if (const auto issued = parts.day("issued")) made_.issued = core::to_text(*issued);
       made_.grade = parts.one_of("grade", {"S0", "S1", "S2", "S4", "S5", "P", "R", "D", "K"}, true).value_or("");
     }
-    made_.category = fields_.require_text("category", "travel, energy, recycling, reuse, paper, living, meeting, fuel, sink, project ...").value_or("");
+    made_.category =
+        fields_.require_text("category", "travel, energy, recycling, reuse, paper, living, meeting, fuel, sink, project ...").value_or("");
     made_.tradable = fields_.one_of("tradable", {"yes", "no", "unclear"}, true).value_or("");
     made_.gwp = fields_.one_of("gwp", {"AR4", "AR5", "AR6", "none"}, true).value_or("");
   }
@@ -144,18 +172,22 @@ class MethodologyReader {
     if (made_.regions.empty()) made_.regions.push_back("");
     const std::string& id = made_.id;
     if (region != nullptr && id.starts_with("cn-") && id.size() > 9 && id.substr(3, 6) != made_.region())
-      report_.mistake(region->place(), fmt::format("the region '{}' differs from the code in the id '{}'", made_.region(), id), fmt::format("region: \"{}\"", id.substr(3, 6)));
+      report_.mistake(region->place(), fmt::format("the region '{}' differs from the code in the id '{}'", made_.region(), id),
+                      fmt::format("region: \"{}\"", id.substr(3, 6)));
   }
 
   // ---- tables
 
   void read_tables() {
     if (const YamlNode* local = fields_.find("tables")) {
-      if (!local->is_map()) report_.mistake(local->place(), "'tables' must be a map of tables", "name: {unit: ..., keys: [...], rows: [...]}");
+      if (!local->is_map())
+        report_.mistake(local->place(), "'tables' must be a map of tables", "name: {unit: ..., keys: [...], rows: [...]}");
       for (std::size_t i = 0; local->is_map() && i < local->keys.size(); ++i) {
         claim_name(local->keys[i], local->keys[i].text, true);
-        if (auto table = read_table(local->items[i], local->keys[i].text, false, library_, report_)) model_.tables.push_back(std::move(table));
-        else broken_.insert(local->keys[i].text);
+        if (auto table = read_table(local->items[i], local->keys[i].text, false, library_, report_))
+          model_.tables.push_back(std::move(table));
+        else
+          broken_.insert(local->keys[i].text);
       }
     }
     for (const std::string& id : fields_.words("use")) {
@@ -168,7 +200,8 @@ class MethodologyReader {
       }
       std::vector<std::string_view> known;
       for (const auto& [name, table] : library_.tables) known.push_back(name);
-      report_.mistake(fields_.find("use")->place(), fmt::format("there is no shared table '{}' (or it has mistakes)", id), hint_of(id, known, "shared tables"));
+      report_.mistake(fields_.find("use")->place(), fmt::format("there is no shared table '{}' (or it has mistakes)", id),
+                      hint_of(id, known, "shared tables"));
       broken_.insert(id);
     }
   }
@@ -177,10 +210,13 @@ class MethodologyReader {
   void claim_name(const YamlNode& key, const std::string& name, bool is_table = false) {
     std::string plain = name;
     if (is_table) std::replace(plain.begin(), plain.end(), '-', '_');
-    if (!is_name(plain)) report_.mistake(key.place(), fmt::format("'{}' is not a name", name), "small letters, digits and _, beginning with a letter");
+    if (!is_name(plain))
+      report_.mistake(key.place(), fmt::format("'{}' is not a name", name), "small letters, digits and _, beginning with a letter");
     else if (std::find(std::begin(kReserved), std::end(kReserved), name) != std::end(kReserved))
       report_.mistake(key.place(), fmt::format("'{}' has a meaning of its own in formulas", name), "take another name");
-    else if (!names_.insert(name).second) report_.mistake(key.place(), fmt::format("the name '{}' is taken already", name), "inputs, parameters, steps and tables share one set of names");
+    else if (!names_.insert(name).second)
+      report_.mistake(key.place(), fmt::format("the name '{}' is taken already", name),
+                      "inputs, parameters, steps and tables share one set of names");
   }
 
   // ---- inputs and parameters
@@ -188,7 +224,8 @@ class MethodologyReader {
   void read_inputs() {
     const YamlNode* inputs = fields_.require("inputs", "distance: {unit: person km, min: 0.5, max: 120}");
     if (inputs == nullptr) return;
-    if (!inputs->is_map()) return report_.mistake(inputs->place(), "'inputs' must be a map", "distance: {unit: person km, min: 0.5, max: 120}");
+    if (!inputs->is_map())
+      return report_.mistake(inputs->place(), "'inputs' must be a map", "distance: {unit: person km, min: 0.5, max: 120}");
     for (std::size_t i = 0; i < inputs->keys.size(); ++i) {
       claim_name(inputs->keys[i], inputs->keys[i].text);
       auto [spec, shown] = read_input(inputs->keys[i], inputs->items[i], true);
@@ -203,9 +240,12 @@ class MethodologyReader {
     spec.name = shown.name = key.text;
     Fields input(node, report_, fmt::format("input '{}'", key.text), {"unit", "min", "max", "default", "choice", "list", "meaning"});
     shown.meaning = input.both_languages("meaning", false);
-    if (node.find("choice") != nullptr) read_choice(input, spec, shown);
-    else if (node.find("list") != nullptr && is_top) read_list(input, spec, shown);
-    else read_number_input(input, key, spec, shown, is_top);
+    if (node.find("choice") != nullptr)
+      read_choice(input, spec, shown);
+    else if (node.find("list") != nullptr && is_top)
+      read_list(input, spec, shown);
+    else
+      read_number_input(input, key, spec, shown, is_top);
     return {std::move(spec), std::move(shown)};
   }
 
@@ -227,7 +267,8 @@ class MethodologyReader {
     spec.fallback = amount("default", shown.fallback);
     if (spec.min && spec.max && *spec.min > *spec.max) report_.mistake(input.find("min")->place(), "min lies above max", "");
     if (!is_project() && is_top && (!spec.min || !spec.max))
-      report_.warning(key.place(), fmt::format("input '{}' of an act has no {}", key.text, spec.min ? "max" : "min"), "bounds keep impossible records out and the arithmetic small");
+      report_.warning(key.place(), fmt::format("input '{}' of an act has no {}", key.text, spec.min ? "max" : "min"),
+                      "bounds keep impossible records out and the arithmetic small");
   }
 
   void read_choice(Fields& input, InputSpec& spec, InputField& shown) {
@@ -247,9 +288,12 @@ class MethodologyReader {
     spec.kind = InputSpec::Kind::list;
     const YamlNode& list = *input.find("list");
     if (!is_project()) report_.mistake(list.place(), "lists are for projects", "an act has numbers and choices");
-    if (!list.is_map() || list.items.empty()) return report_.mistake(list.place(), "a list needs fields", "list: {mass: {unit: t}, year: {unit: \"1\"}}");
+    if (!list.is_map() || list.items.empty())
+      return report_.mistake(list.place(), "a list needs fields", "list: {mass: {unit: t}, year: {unit: \"1\"}}");
     for (std::size_t i = 0; i < list.keys.size(); ++i) {
-      if (!is_name(list.keys[i].text)) report_.mistake(list.keys[i].place(), fmt::format("'{}' is not a name", list.keys[i].text), "small letters, digits and _, beginning with a letter");
+      if (!is_name(list.keys[i].text))
+        report_.mistake(list.keys[i].place(), fmt::format("'{}' is not a name", list.keys[i].text),
+                        "small letters, digits and _, beginning with a letter");
       auto [field, field_shown] = read_input(list.keys[i], list.items[i], false);
       spec.fields.push_back(std::move(field));
       shown.fields.push_back(std::move(field_shown));
@@ -259,11 +303,13 @@ class MethodologyReader {
   void read_parameters() {
     const YamlNode* parameters = fields_.find("parameters");
     if (parameters == nullptr || parameters->kind == YamlNode::Kind::null) return;
-    if (!parameters->is_map()) return report_.mistake(parameters->place(), "'parameters' must be a map", "factor: {value: 0.0784, unit: kg CO2e/(person km), ...}");
+    if (!parameters->is_map())
+      return report_.mistake(parameters->place(), "'parameters' must be a map", "factor: {value: 0.0784, unit: kg CO2e/(person km), ...}");
     for (std::size_t i = 0; i < parameters->keys.size(); ++i) {
       const YamlNode& key = parameters->keys[i];
       claim_name(key, key.text);
-      Fields fields(parameters->items[i], report_, fmt::format("parameter '{}'", key.text), {"value", "unit", "grade", "status", "source", "note", "meaning"});
+      Fields fields(parameters->items[i], report_, fmt::format("parameter '{}'", key.text),
+                    {"value", "unit", "grade", "status", "source", "note", "meaning"});
       ParameterSpec spec;
       Parameter shown;
       spec.name = shown.name = key.text;
@@ -300,18 +346,25 @@ class MethodologyReader {
     const YamlNode* formula = fields_.require("formula", "reduction: distance * reduction_factor");
     if (const YamlNode* let = fields_.find("let")) read_lets(*let);
     if (formula == nullptr) return;
-    if (!formula->is_map()) return report_.mistake(formula->place(), "'formula' must be a map", "reduction: ..., or baseline: ... and project: ...");
+    if (!formula->is_map())
+      return report_.mistake(formula->place(), "'formula' must be a map", "reduction: ..., or baseline: ... and project: ...");
     Fields parts(*formula, report_, "'formula'", {"let", "reduction", "baseline", "project", "leakage"});
     if (const YamlNode* let = formula->find("let")) read_lets(*let);
     const bool has_reduction = formula->find("reduction") != nullptr, has_baseline = formula->find("baseline") != nullptr;
-    if (has_reduction == has_baseline) return report_.mistake(formula->place(), has_baseline ? "'formula' holds reduction and baseline" : "'formula' holds neither reduction nor baseline", "either reduction, or baseline with project and leakage");
+    if (has_reduction == has_baseline)
+      return report_.mistake(formula->place(),
+                             has_baseline ? "'formula' holds reduction and baseline" : "'formula' holds neither reduction nor baseline",
+                             "either reduction, or baseline with project and leakage");
     if (has_reduction && (formula->find("project") != nullptr || formula->find("leakage") != nullptr))
       report_.mistake(formula->place(), "'reduction' stands alone", "write baseline, project and leakage instead");
     model_.lets = model_.steps.size();
-    for (const auto& [name, slot] : {std::pair("reduction", &model_.reduction), std::pair("baseline", &model_.baseline), std::pair("project", &model_.project), std::pair("leakage", &model_.leakage)})
+    for (const auto& [name, slot] : {std::pair("reduction", &model_.reduction), std::pair("baseline", &model_.baseline),
+                                     std::pair("project", &model_.project), std::pair("leakage", &model_.leakage)})
       if (const YamlNode* part = formula->find(name)) read_formula(*part, name, slot);
     for (const auto& parameter : made_.parameters)
-      if (!parameter.used) report_.warning(fields_.find("parameters")->place(), fmt::format("parameter '{}' is not used by the formula", parameter.name), "leave it out, or say in notes why it stands here");
+      if (!parameter.used)
+        report_.warning(fields_.find("parameters")->place(), fmt::format("parameter '{}' is not used by the formula", parameter.name),
+                        "leave it out, or say in notes why it stands here");
   }
 
   void read_lets(const YamlNode& let) {
@@ -327,12 +380,16 @@ class MethodologyReader {
   /// `part` is set for reduction, baseline, project and leakage, which must come out as kg CO2e.
   void read_formula(const YamlNode& node, const std::string& name, std::optional<std::size_t>* part) {
     StepSpec step{.name = name, .text = node.text, .expr = {}};
-    if (!node.is_scalar()) return report_.mistake(node.place(), fmt::format("the formula '{}' must be one text", name), "quote it when it contains a colon or begins with a bracket");
+    if (!node.is_scalar())
+      return report_.mistake(node.place(), fmt::format("the formula '{}' must be one text", name),
+                             "quote it when it contains a colon or begins with a bracket");
     std::set<std::string, std::less<>> tables;
     for (const auto& table : model_.tables) tables.insert(table->id);
     tables.insert(broken_.begin(), broken_.end());
     const TextPlaces places(report_.source(), node);
-    const auto complain = [&](const FormulaError& error) { report_.mistake(places.place(error.begin, error.end), error.message, error.hint); };
+    const auto complain = [&](const FormulaError& error) {
+      report_.mistake(places.place(error.begin, error.end), error.message, error.hint);
+    };
     auto parsed = parse_formula(node.text, tables);
     bool good = false;
     if (const auto* syntax = std::get_if<FormulaError>(&parsed)) {
@@ -406,9 +463,12 @@ class MethodologyReader {
     std::string text;
     for (std::size_t i = 0; i < table.keys.size(); ++i) {
       text.append(i == 0 ? "" : ", ");
-      if (table.keys[i].kind == TableKey::Kind::year) text += std::to_string(row.year);
-      else if (table.keys[i].kind == TableKey::Kind::range) text += row.up_to ? "up to " + to_text(*row.up_to / table.keys[i].unit.scale) : "above";
-      else text += row.words[i];
+      if (table.keys[i].kind == TableKey::Kind::year)
+        text += std::to_string(row.year);
+      else if (table.keys[i].kind == TableKey::Kind::range)
+        text += row.up_to ? "up to " + to_text(*row.up_to / table.keys[i].unit.scale) : "above";
+      else
+        text += row.words[i];
     }
     return text;
   }
@@ -418,7 +478,8 @@ class MethodologyReader {
     if (!chains_.empty()) return chains_;
     for (const Region& region : library_.regions) {
       std::vector<std::string> chain = library_.chain(region.code);
-      const bool inside = std::any_of(made_.regions.begin(), made_.regions.end(), [&](const std::string& code) { return std::find(chain.begin(), chain.end(), code) != chain.end(); });
+      const bool inside = std::any_of(made_.regions.begin(), made_.regions.end(),
+                                      [&](const std::string& code) { return std::find(chain.begin(), chain.end(), code) != chain.end(); });
       if (inside) chains_.push_back(std::move(chain));
     }
     return chains_;
@@ -427,8 +488,10 @@ class MethodologyReader {
   void check_status() {
     const YamlNode* status = fields_.find("status");
     if (status == nullptr || !weakest_ || !all_statuses_known_ || !find_status(status->text) || made_.status == *weakest_) return;
-    report_.mistake(status->place(), fmt::format("the status is '{}', but the weakest number used is '{}' ({})", name(made_.status), name(*weakest_), weakest_by_),
-                    fmt::format("status: {}", name(*weakest_)));
+    report_.mistake(
+        status->place(),
+        fmt::format("the status is '{}', but the weakest number used is '{}' ({})", name(made_.status), name(*weakest_), weakest_by_),
+        fmt::format("status: {}", name(*weakest_)));
   }
 
   void read_rounding() {
@@ -440,11 +503,13 @@ class MethodologyReader {
     const YamlNode* node = fields.require("unit", "a mass: mg, g, kg, t, or 100 g");
     const auto unit = node != nullptr ? read_unit(*node, report_) : std::nullopt;
     if (!unit) return;
-    if (with_co2e(unit->dimension) != mass_of_co2e()) return report_.mistake(node->place(), fmt::format("'{}' is not a mass", node->text), "mg, g, kg, t, or 100 g");
+    if (with_co2e(unit->dimension) != mass_of_co2e())
+      return report_.mistake(node->place(), fmt::format("'{}' is not a mass", node->text), "mg, g, kg, t, or 100 g");
     model_.rounding_text = node->text;
     model_.rounding_unit = unit->scale;
     if (model_.rounding_unit < Rational(1, 1'000'000)) report_.mistake(node->place(), "results are kept in milligrams", "mg or more");
-    if (!is_project() && (model_.rounding_unit != Rational(1, 1'000'000) || model_.round_up)) report_.mistake(rounding->place(), "an act is rounded down to the milligram", "leave 'rounding' out");
+    if (!is_project() && (model_.rounding_unit != Rational(1, 1'000'000) || model_.round_up))
+      report_.mistake(rounding->place(), "an act is rounded down to the milligram", "leave 'rounding' out");
   }
 
   // ---- activities
@@ -457,7 +522,8 @@ class MethodologyReader {
       for (const YamlNode& key : activities->keys) names.push_back(&key);
     else if (activities->is_list())
       for (const YamlNode& item : activities->items) names.push_back(&item);
-    else return report_.mistake(activities->place(), "'activities' must be a list or a map", "[metro-ride], or {metro-ride: {mode: rail}}");
+    else
+      return report_.mistake(activities->place(), "'activities' must be a list or a map", "[metro-ride], or {metro-ride: {mode: rail}}");
     if (is_project() && !names.empty()) report_.mistake(activities->place(), "a project has no activities", "activities: []");
     if (!is_project() && names.empty()) report_.mistake(activities->place(), "an act needs its activity types", "activities: [metro-ride]");
     for (std::size_t i = 0; i < names.size() && !is_project(); ++i) {
@@ -466,7 +532,9 @@ class MethodologyReader {
         std::vector<std::string_view> known;
         for (const ActivityType& type : library_.activities) known.push_back(type.id);
         const std::string_view best = nearest(names[i]->text, known);
-        report_.mistake(names[i]->place(), fmt::format("unknown activity '{}'", names[i]->text), (best.empty() ? std::string() : fmt::format("did you mean '{}'? ", best)) + "activities stand in methodologies/activities.yaml");
+        report_.mistake(names[i]->place(), fmt::format("unknown activity '{}'", names[i]->text),
+                        (best.empty() ? std::string() : fmt::format("did you mean '{}'? ", best)) +
+                            "activities stand in methodologies/activities.yaml");
         continue;
       }
       read_served(index->second, *names[i], activities->is_map() ? &activities->items[i] : nullptr);
@@ -483,7 +551,9 @@ class MethodologyReader {
     for (const InputSpec& input : model_.inputs) {
       if (input.kind == InputSpec::Kind::word) {
         if (!served.words.contains(input.name) && !input.fallback_word)
-          report_.mistake(place.place(), fmt::format("activity '{}' does not say what '{}' is", type.id, input.name), fmt::format("activities: {{{}: {{{}: {}}}}}", type.id, input.name, input.words.empty() ? "..." : input.words.front()));
+          report_.mistake(
+              place.place(), fmt::format("activity '{}' does not say what '{}' is", type.id, input.name),
+              fmt::format("activities: {{{}: {{{}: {}}}}}", type.id, input.name, input.words.empty() ? "..." : input.words.front()));
         continue;
       }
       std::optional<std::size_t> column;
@@ -493,12 +563,16 @@ class MethodologyReader {
         if (input.fallback) continue;
         std::string known;
         for (const QuantityType& quantity : type.quantities) known.append(known.empty() ? "" : ", ").append(quantity.name);
-        report_.mistake(place.place(), fmt::format("activity '{}' has no quantity '{}'", type.id, input.name), fmt::format("it has {}; give the input a default, or add the quantity to methodologies/activities.yaml", known));
+        report_.mistake(place.place(), fmt::format("activity '{}' has no quantity '{}'", type.id, input.name),
+                        fmt::format("it has {}; give the input a default, or add the quantity to methodologies/activities.yaml", known));
         continue;
       }
       const auto scale = scale_of(input, type.quantities[*column]);
       if (!scale) {
-        report_.mistake(place.place(), fmt::format("input '{}' is in '{}', activity '{}' records it in '{}'", input.name, input.unit_text, type.id, type.quantities[*column].base_unit), "both need the same dimension; counting units may differ");
+        report_.mistake(place.place(),
+                        fmt::format("input '{}' is in '{}', activity '{}' records it in '{}'", input.name, input.unit_text, type.id,
+                                    type.quantities[*column].base_unit),
+                        "both need the same dimension; counting units may differ");
         continue;
       }
       served.bounds[*column] = bounds_of(input, *scale, place);
@@ -512,12 +586,16 @@ class MethodologyReader {
     if (bindings.kind == YamlNode::Kind::null) return;
     if (!bindings.is_map()) return report_.mistake(bindings.place(), "an activity binds choices by a map", "{mode: rail}");
     for (std::size_t i = 0; i < bindings.keys.size(); ++i) {
-      const auto input = std::find_if(model_.inputs.begin(), model_.inputs.end(), [&](const InputSpec& spec) { return spec.name == bindings.keys[i].text; });
+      const auto input = std::find_if(model_.inputs.begin(), model_.inputs.end(),
+                                      [&](const InputSpec& spec) { return spec.name == bindings.keys[i].text; });
       if (input == model_.inputs.end() || input->kind != InputSpec::Kind::word)
-        report_.mistake(bindings.keys[i].place(), fmt::format("there is no choice '{}'", bindings.keys[i].text), "declare it in inputs: {choice: [...]}");
+        report_.mistake(bindings.keys[i].place(), fmt::format("there is no choice '{}'", bindings.keys[i].text),
+                        "declare it in inputs: {choice: [...]}");
       else if (std::find(input->words.begin(), input->words.end(), bindings.items[i].text) == input->words.end())
-        report_.mistake(bindings.items[i].place(), fmt::format("'{}' is not one of the choices of '{}'", bindings.items[i].text, input->name));
-      else served.words[input->name] = bindings.items[i].text;
+        report_.mistake(bindings.items[i].place(),
+                        fmt::format("'{}' is not one of the choices of '{}'", bindings.items[i].text, input->name));
+      else
+        served.words[input->name] = bindings.items[i].text;
     }
   }
 
@@ -559,8 +637,10 @@ class MethodologyReader {
       Fields range(*speed, report_, "'speed'", {"min", "max"});
       made_.limits.speed_m_per_h_min = limit(*speed, "min", "m/h", false);
       made_.limits.speed_m_per_h_max = limit(*speed, "max", "m/h", true);
-      if (std::none_of(model_.inputs.begin(), model_.inputs.end(), [](const InputSpec& input) { return without_counts(input.unit.dimension) == unit_of("m").dimension; }))
-        report_.warning(speed->place(), "a speed limit without a distance among the inputs", "it is checked only where a record has a distance");
+      if (std::none_of(model_.inputs.begin(), model_.inputs.end(),
+                       [](const InputSpec& input) { return without_counts(input.unit.dimension) == unit_of("m").dimension; }))
+        report_.warning(speed->place(), "a speed limit without a distance among the inputs",
+                        "it is checked only where a record has a distance");
     }
   }
 
@@ -570,18 +650,26 @@ class MethodologyReader {
     Fields fields(*node, report_, "'cap'", {"acts", "quantity", "reduction"});
     made_.cap.acts = fields.whole("acts", 1, 1'000'000);
     if (const YamlNode* reduction = node->find("reduction"))
-      if (const auto mass = read_amount(*reduction, "g CO2e", Unit{Rational(1, 1000), mass_of_co2e()}, report_)) made_.cap.reduction_mg = to_int64(floor(*mass * 1'000'000));
+      if (const auto mass = read_amount(*reduction, "g CO2e", Unit{Rational(1, 1000), mass_of_co2e()}, report_))
+        made_.cap.reduction_mg = to_int64(floor(*mass * 1'000'000));
     const YamlNode* quantity = node->find("quantity");
     if (quantity == nullptr) return;
-    const auto main = std::find_if(model_.inputs.begin(), model_.inputs.end(), [](const InputSpec& input) { return input.kind == InputSpec::Kind::number; });
+    const auto main = std::find_if(model_.inputs.begin(), model_.inputs.end(),
+                                   [](const InputSpec& input) { return input.kind == InputSpec::Kind::number; });
     if (main == model_.inputs.end()) return report_.mistake(quantity->place(), "a cap on the quantity needs a number among the inputs");
     const auto amount = read_amount(*quantity, main->unit_text, main->unit, report_);
     made_.cap.has_quantity = true;
     for (Served& served : made_.serves) {
       const auto& quantities = library_.activities[served.activity].quantities;
-      const auto scale = served.main < quantities.size() && quantities[served.main].name == main->name ? scale_of(*main, quantities[served.main]) : std::nullopt;
-      if (amount && scale) served.cap_quantity = to_int64(floor(*amount / *scale));
-      else if (amount) report_.mistake(quantity->place(), fmt::format("activity '{}' does not record '{}'", library_.activities[served.activity].id, main->name), "cap by acts or reduction");
+      const auto scale = served.main < quantities.size() && quantities[served.main].name == main->name
+                             ? scale_of(*main, quantities[served.main])
+                             : std::nullopt;
+      if (amount && scale)
+        served.cap_quantity = to_int64(floor(*amount / *scale));
+      else if (amount)
+        report_.mistake(quantity->place(),
+                        fmt::format("activity '{}' does not record '{}'", library_.activities[served.activity].id, main->name),
+                        "cap by acts or reduction");
     }
   }
 
@@ -592,10 +680,13 @@ class MethodologyReader {
     DoubleCounting& rule = made_.double_counting;
     rule.groups = fields.words("group");
     for (const std::string& group : rule.groups)
-      if (!group.starts_with("G-")) report_.mistake(node->find("group")->place(), fmt::format("'{}' is no group", group), "groups are called G-TRIP, G-ITEM ...");
+      if (!group.starts_with("G-"))
+        report_.mistake(node->find("group")->place(), fmt::format("'{}' is no group", group), "groups are called G-TRIP, G-ITEM ...");
     if (rule.groups.empty()) report_.mistake(node->place(), "'double_counting' has no 'group'", "group: G-TRIP");
-    if (const auto scope = fields.one_of("scope", {"person", "object"}, true)) rule.scope = *scope == "object" ? Scope::object : Scope::person;
-    if (const auto when = fields.one_of("when", {"overlap", "same-day", "always"}, true)) rule.when = *when == "overlap" ? When::overlap : *when == "same-day" ? When::same_day : When::always;
+    if (const auto scope = fields.one_of("scope", {"person", "object"}, true))
+      rule.scope = *scope == "object" ? Scope::object : Scope::person;
+    if (const auto when = fields.one_of("when", {"overlap", "same-day", "always"}, true))
+      rule.when = *when == "overlap" ? When::overlap : *when == "same-day" ? When::same_day : When::always;
     rule.excludes = fields.words("excludes");
     rule.rank = int(fields.whole("rank", 0, 100).value_or(1));
     rule.baseline_mode = fields.one_of("baseline_mode", {"private-car", "public-transport", "mixed"}, false).value_or("");
@@ -622,7 +713,8 @@ class MethodologyReader {
   void read_examples() {
     const YamlNode* examples = fields_.require("examples", "- {given: {distance: 13 km}, expect: 1019 g}");
     if (examples == nullptr) return;
-    if (!examples->is_list() || examples->items.empty()) return report_.mistake(examples->place(), "there must be at least one example", "- {given: {distance: 13 km}, expect: 1019 g}");
+    if (!examples->is_list() || examples->items.empty())
+      return report_.mistake(examples->place(), "there must be at least one example", "- {given: {distance: 13 km}, expect: 1019 g}");
     for (const YamlNode& example : examples->items) read_example(example);
     made_.examples = model_.examples.size();
   }
@@ -637,17 +729,22 @@ class MethodologyReader {
     const auto own = [&](const char* field) { return node.find(field) != nullptr ? node.find(field) : given->find(field); };
     const YamlNode *region = own("region"), *year = own("year");
     example.region = region != nullptr ? region->text : made_.region();
-    if (region != nullptr && !library_.region_index.contains(region->text)) report_.mistake(region->place(), fmt::format("unknown region '{}'", region->text), "regions stand in methodologies/regions.yaml");
+    if (region != nullptr && !library_.region_index.contains(region->text))
+      report_.mistake(region->place(), fmt::format("unknown region '{}'", region->text), "regions stand in methodologies/regions.yaml");
     example.year = std::stoi(core::to_text(made_.from).substr(0, 4));
     if (year != nullptr) {
       const auto value = parse_number(year->text);
-      if (value && boost::multiprecision::denominator(*value) == 1 && *value > 1900 && *value < 2200) example.year = value->convert_to<int>();
-      else report_.mistake(year->place(), fmt::format("'{}' is not a year", year->text));
+      if (value && boost::multiprecision::denominator(*value) == 1 && *value > 1900 && *value < 2200)
+        example.year = value->convert_to<int>();
+      else
+        report_.mistake(year->place(), fmt::format("'{}' is not a year", year->text));
     }
     if (!choose_activity(node, *given, example)) return;
     const auto words = made_.serves.empty() ? std::map<std::string, std::string>{} : made_.serves[example.activity].words;
-    if (auto inputs = read_case(*given, model_, words, true, report_)) example.inputs = std::move(*inputs);
-    else return;
+    if (auto inputs = read_case(*given, model_, words, true, report_))
+      example.inputs = std::move(*inputs);
+    else
+      return;
     if (!read_expectation(*expect, mass_of_co2e(), example.expected, example.expected_step, example.unit_text)) return;
     example.expected_text = expect->text;
     if (const YamlNode* steps = fields.find("expect_step")) read_step_expectations(*steps, example);
@@ -664,9 +761,11 @@ class MethodologyReader {
         if (const YamlNode* value = given.find(choice); value != nullptr && value->text != word) fits = false;
       if (fits) fitting.push_back(i);
     }
-    const bool alike = std::all_of(fitting.begin(), fitting.end(), [&](std::size_t i) { return made_.serves[i].words == made_.serves[fitting.front()].words; });
+    const bool alike = std::all_of(fitting.begin(), fitting.end(),
+                                   [&](std::size_t i) { return made_.serves[i].words == made_.serves[fitting.front()].words; });
     if (fitting.empty() || !alike) {
-      report_.mistake(node.place(), fitting.empty() ? "no activity fits the example" : "the example fits several activities", "add activity: <one of its activities>");
+      report_.mistake(node.place(), fitting.empty() ? "no activity fits the example" : "the example fits several activities",
+                      "add activity: <one of its activities>");
       return false;
     }
     example.activity = fitting.front();
@@ -696,14 +795,19 @@ class MethodologyReader {
   void read_step_expectations(const YamlNode& steps, ExampleSpec& example) {
     if (!steps.is_map()) return report_.mistake(steps.place(), "'expect_step' must be a map", "{step_name: 109 kg}");
     for (std::size_t i = 0; i < steps.keys.size(); ++i) {
-      const auto step = std::find_if(model_.steps.begin(), model_.steps.end(), [&](const StepSpec& spec) { return spec.name == steps.keys[i].text; });
+      const auto step =
+          std::find_if(model_.steps.begin(), model_.steps.end(), [&](const StepSpec& spec) { return spec.name == steps.keys[i].text; });
       if (step == model_.steps.end()) {
-        report_.mistake(steps.keys[i].place(), fmt::format("there is no step '{}'", steps.keys[i].text), "steps are those of let, and baseline, project, leakage, reduction");
+        report_.mistake(steps.keys[i].place(), fmt::format("there is no step '{}'", steps.keys[i].text),
+                        "steps are those of let, and baseline, project, leakage, reduction");
         continue;
       }
-      ExampleSpec::StepExpectation expectation{.name = step->name, .text = steps.items[i].text, .value = {}, .digit = {}, .place = steps.items[i].place()};
+      ExampleSpec::StepExpectation expectation{
+          .name = step->name, .text = steps.items[i].text, .value = {}, .digit = {}, .place = steps.items[i].place()};
       std::string unit;
-      if (step->expr.type == Type::number && read_expectation(steps.items[i], step->expr.dimension, expectation.value, expectation.digit, unit)) example.steps.push_back(std::move(expectation));
+      if (step->expr.type == Type::number &&
+          read_expectation(steps.items[i], step->expr.dimension, expectation.value, expectation.digit, unit))
+        example.steps.push_back(std::move(expectation));
     }
   }
 
@@ -723,7 +827,8 @@ class MethodologyReader {
 
 class CaseReader {
  public:
-  CaseReader(const std::map<std::string, std::string>& words, bool check_bounds, Reporter& report) : words_(words), check_bounds_(check_bounds), report_(report) {}
+  CaseReader(const std::map<std::string, std::string>& words, bool check_bounds, Reporter& report)
+      : words_(words), check_bounds_(check_bounds), report_(report) {}
 
   std::vector<CaseValue> read(const YamlNode& node, const std::vector<InputSpec>& specs, bool is_top) {
     std::vector<CaseValue> values;
@@ -753,7 +858,8 @@ class CaseReader {
       value.word = found->text;
       const std::vector<std::string_view> words(spec.words.begin(), spec.words.end());
       if (std::find(words.begin(), words.end(), value.word) == words.end())
-        report_.mistake(found->place(), fmt::format("'{}' is not one of the choices of '{}'", value.word, spec.name), hint_of(value.word, words, "choices"));
+        report_.mistake(found->place(), fmt::format("'{}' is not one of the choices of '{}'", value.word, spec.name),
+                        hint_of(value.word, words, "choices"));
     } else if (!found->is_list()) {
       report_.mistake(found->place(), fmt::format("'{}' must be a list", spec.name), "- {...}");
     } else if (found->items.size() > kListRowsMax) {
@@ -766,18 +872,25 @@ class CaseReader {
 
   CaseValue missing(const YamlNode& node, const InputSpec& spec, bool is_top) {
     CaseValue value;
-    if (spec.kind == InputSpec::Kind::number && spec.fallback) value.number = *spec.fallback;
-    else if (const auto bound = words_.find(spec.name); is_top && spec.kind == InputSpec::Kind::word && bound != words_.end()) value.word = bound->second;
-    else if (spec.kind == InputSpec::Kind::word && spec.fallback_word) value.word = *spec.fallback_word;
-    else report_.mistake(node.place(), fmt::format("the input '{}' is missing", spec.name), spec.kind == InputSpec::Kind::number ? fmt::format("as in {}: 5 {}", spec.name, spec.unit_text) : "");
+    if (spec.kind == InputSpec::Kind::number && spec.fallback)
+      value.number = *spec.fallback;
+    else if (const auto bound = words_.find(spec.name); is_top && spec.kind == InputSpec::Kind::word && bound != words_.end())
+      value.word = bound->second;
+    else if (spec.kind == InputSpec::Kind::word && spec.fallback_word)
+      value.word = *spec.fallback_word;
+    else
+      report_.mistake(node.place(), fmt::format("the input '{}' is missing", spec.name),
+                      spec.kind == InputSpec::Kind::number ? fmt::format("as in {}: 5 {}", spec.name, spec.unit_text) : "");
     return value;
   }
 
   void check_bounds(const YamlNode& node, const InputSpec& spec, const Rational& value) {
     if (!check_bounds_) return;
     const auto shown = [&](const Rational& amount) { return fmt::format("{} {}", to_text(amount / spec.unit.scale), spec.unit_text); };
-    if (spec.min && value < *spec.min) report_.mistake(node.place(), fmt::format("{} of '{}' is below the least, {}", shown(value), spec.name, shown(*spec.min)));
-    if (spec.max && value > *spec.max) report_.mistake(node.place(), fmt::format("{} of '{}' is above the most, {}", shown(value), spec.name, shown(*spec.max)));
+    if (spec.min && value < *spec.min)
+      report_.mistake(node.place(), fmt::format("{} of '{}' is below the least, {}", shown(value), spec.name, shown(*spec.min)));
+    if (spec.max && value > *spec.max)
+      report_.mistake(node.place(), fmt::format("{} of '{}' is above the most, {}", shown(value), spec.name, shown(*spec.max)));
   }
 
   const std::map<std::string, std::string>& words_;
@@ -795,12 +908,13 @@ std::optional<Rational> scale_of(const InputSpec& input, const QuantityType& qua
   return std::nullopt;
 }
 
-std::shared_ptr<const Methodology> read_methodology(const YamlNode& root, const std::string& stem, const Library::State& library, Reporter& report) {
+std::shared_ptr<const Methodology> read_methodology(const YamlNode& root, const std::string& stem, const Library::State& library,
+                                                    Reporter& report) {
   return MethodologyReader(root, stem, library, report).read();
 }
 
-std::optional<std::vector<CaseValue>> read_case(const YamlNode& given, const Model& model, const std::map<std::string, std::string>& words, bool check_bounds,
-                                                Reporter& report) {
+std::optional<std::vector<CaseValue>> read_case(const YamlNode& given, const Model& model, const std::map<std::string, std::string>& words,
+                                                bool check_bounds, Reporter& report) {
   const std::size_t before = report.mistakes();
   auto values = CaseReader(words, check_bounds, report).read(given, model.inputs, true);
   if (report.mistakes() != before) return std::nullopt;

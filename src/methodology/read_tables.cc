@@ -43,21 +43,25 @@ class TableReader {
  private:
   void read_head() {
     const auto id = fields_.require_text("id", "the file name without .yaml");
-    if (id && *id != table_.id) report_.mistake(fields_.find("id")->place(), fmt::format("the table's id '{}' differs from its file name '{}'", *id, table_.id), "name the file " + *id + ".yaml");
+    if (id && *id != table_.id)
+      report_.mistake(fields_.find("id")->place(), fmt::format("the table's id '{}' differs from its file name '{}'", *id, table_.id),
+                      "name the file " + *id + ".yaml");
     table_.name = fields_.both_languages("name", true);
   }
 
   void read_keys() {
     const YamlNode* keys = fields_.require("keys", key_names_hint());
     if (keys == nullptr) return;
-    if (!keys->is_list() || keys->items.empty()) return report_.mistake(keys->place(), "keys must be a list", std::string(key_names_hint()));
+    if (!keys->is_list() || keys->items.empty())
+      return report_.mistake(keys->place(), "keys must be a list", std::string(key_names_hint()));
     for (const YamlNode& item : keys->items) {
       TableKey key;
       if (item.is_scalar()) {
         key.name = item.text;
         key.kind = item.text == "region" ? TableKey::Kind::region : item.text == "year" ? TableKey::Kind::year : TableKey::Kind::word;
         for (const std::string_view taken : {"value", "grade", "status", "source", "up_to", "note"})
-          if (key.name == taken) report_.mistake(item.place(), fmt::format("a key may not be called '{}'", taken), "rows have a field of that name");
+          if (key.name == taken)
+            report_.mistake(item.place(), fmt::format("a key may not be called '{}'", taken), "rows have a field of that name");
       } else {
         Fields range(item, report_, "the range key", {"range", "unit"});
         key.kind = TableKey::Kind::range;
@@ -69,7 +73,8 @@ class TableReader {
       }
       for (const TableKey& other : table_.keys)
         if (other.name == key.name || (other.kind == key.kind && key.kind != TableKey::Kind::word))
-          report_.mistake(item.place(), fmt::format("the key '{}' stands twice", key.name), "a table has at most one region, year and range key");
+          report_.mistake(item.place(), fmt::format("the key '{}' stands twice", key.name),
+                          "a table has at most one region, year and range key");
       table_.keys.push_back(std::move(key));
     }
   }
@@ -105,7 +110,8 @@ class TableReader {
     for (const TableKey& key : table_.keys) known.push_back(key.kind == TableKey::Kind::range ? std::string_view("up_to") : key.name);
     for (const YamlNode& key : node.keys)
       if (std::find(known.begin(), known.end(), key.text) == known.end())
-        report_.mistake(key.place(), fmt::format("unknown field '{}' in a row of table '{}'", key.text, table_.id), hint_of(key.text, known, "known fields"));
+        report_.mistake(key.place(), fmt::format("unknown field '{}' in a row of table '{}'", key.text, table_.id),
+                        hint_of(key.text, known, "known fields"));
   }
 
   void read_key(const YamlNode& node, std::size_t index, TableRow& row) {
@@ -123,9 +129,11 @@ class TableReader {
         if (key.kind == TableKey::Kind::region && !library_.region_index.contains(found->text)) report_unknown_region(*found);
         break;
       case TableKey::Kind::year:
-        if (const auto year = parse_number(found->text); year && boost::multiprecision::denominator(*year) == 1 && *year > 1900 && *year < 2200)
+        if (const auto year = parse_number(found->text);
+            year && boost::multiprecision::denominator(*year) == 1 && *year > 1900 && *year < 2200)
           row.year = year->convert_to<int>();
-        else report_.mistake(found->place(), fmt::format("'{}' is not a year", found->text), "as in 2022");
+        else
+          report_.mistake(found->place(), fmt::format("'{}' is not a year", found->text), "as in 2022");
         break;
       case TableKey::Kind::range:
         if (const auto end = read_number(*found, report_)) row.up_to = *end * key.unit.scale;
@@ -137,7 +145,8 @@ class TableReader {
     for (const Region& region : library_.regions) codes.push_back(region.code);
     const std::string_view best = nearest(node.text, codes);
     report_.mistake(node.place(), fmt::format("unknown region '{}'", node.text),
-                    best.empty() ? "regions stand in methodologies/regions.yaml; add it there with its parent" : fmt::format("did you mean '{}'? Regions stand in methodologies/regions.yaml", best));
+                    best.empty() ? "regions stand in methodologies/regions.yaml; add it there with its parent"
+                                 : fmt::format("did you mean '{}'? Regions stand in methodologies/regions.yaml", best));
   }
 
   void check_order(const YamlNode& node, const TableRow& row) {
@@ -145,7 +154,8 @@ class TableReader {
       if (other.words != row.words || other.year != row.year) continue;
       const bool open_before = !other.up_to, reached = row.up_to && other.up_to && *row.up_to <= *other.up_to;
       if (open_before || reached)
-        return report_.mistake(node.place(), "a row before this one has the same keys or reaches as far", "keep one row per key; ranges go upwards, the one without up_to last");
+        return report_.mistake(node.place(), "a row before this one has the same keys or reaches as far",
+                               "keep one row per key; ranges go upwards, the one without up_to last");
     }
   }
 
@@ -171,17 +181,25 @@ std::optional<Provenance> read_provenance(const YamlNode& node, const YamlNode* 
   const std::size_t before = report.mistakes();
   Provenance provenance;
   const YamlNode *grade = find("grade"), *status = find("status"), *source = find("source");
-  if (grade == nullptr) report.mistake(node.place(), what + " has no 'grade'", "where the number was seen: S0 S1 S2 S4 S5 P R D K");
+  if (grade == nullptr)
+    report.mistake(node.place(), what + " has no 'grade'", "where the number was seen: S0 S1 S2 S4 S5 P R D K");
   else if (std::find(std::begin(kGrades), std::end(kGrades), grade->text) == std::end(kGrades))
     report.mistake(grade->place(), fmt::format("'{}' is no grade", grade->text), "where the number was seen: S0 S1 S2 S4 S5 P R D K");
-  else provenance.grade = grade->text;
+  else
+    provenance.grade = grade->text;
   if (source == nullptr || !source->is_scalar() || source->text.size() < 4)
-    report.mistake(source != nullptr ? source->place() : node.place(), what + " has no 'source'", "the document, table and date where the number stands");
-  else provenance.source = source->text;
+    report.mistake(source != nullptr ? source->place() : node.place(), what + " has no 'source'",
+                   "the document, table and date where the number stands");
+  else
+    provenance.source = source->text;
   const auto named = status != nullptr ? find_status(status->text) : std::nullopt;
-  if (status == nullptr) report.mistake(node.place(), what + " has no 'status'", "official, reported-by-platform, derived or illustrative");
-  else if (!named) report.mistake(status->place(), fmt::format("'{}' is no status", status->text), "official, reported-by-platform, derived or illustrative");
-  else provenance.status = *named;
+  if (status == nullptr)
+    report.mistake(node.place(), what + " has no 'status'", "official, reported-by-platform, derived or illustrative");
+  else if (!named)
+    report.mistake(status->place(), fmt::format("'{}' is no status", status->text),
+                   "official, reported-by-platform, derived or illustrative");
+  else
+    provenance.status = *named;
   if (named && !provenance.grade.empty() && *named < best_status(provenance.grade))
     report.mistake(status->place(), fmt::format("grade {} cannot be '{}'", provenance.grade, name(*named)),
                    fmt::format("{} at best", name(best_status(provenance.grade))));
@@ -189,7 +207,8 @@ std::optional<Provenance> read_provenance(const YamlNode& node, const YamlNode* 
   return provenance;
 }
 
-std::shared_ptr<const Table> read_table(const YamlNode& node, const std::string& id, bool is_shared, const Library::State& library, Reporter& report) {
+std::shared_ptr<const Table> read_table(const YamlNode& node, const std::string& id, bool is_shared, const Library::State& library,
+                                        Reporter& report) {
   return TableReader(node, id, is_shared, library, report).read();
 }
 
@@ -214,7 +233,8 @@ std::vector<ActivityType> read_activities(const YamlNode& root, Reporter& report
         (void)read_unit(quantities->items[q], report);
         type.quantities.push_back({quantities->keys[q].text, quantities->items[q].text});
       }
-    if (type.quantities.empty()) report.mistake(map->keys[i].place(), fmt::format("activity '{}' has no quantity", type.id), "quantities: {distance: m}");
+    if (type.quantities.empty())
+      report.mistake(map->keys[i].place(), fmt::format("activity '{}' has no quantity", type.id), "quantities: {distance: m}");
     const auto act_of = [&](const char* field) -> std::optional<std::size_t> {
       const YamlNode* node = fields.find(field);
       if (node == nullptr) return std::nullopt;
@@ -251,7 +271,8 @@ std::vector<Region> read_regions(const YamlNode& root, Reporter& report) {
     const auto before = std::span(regions).first(i);
     if (!regions[i].parent.empty() &&
         std::none_of(before.begin(), before.end(), [&](const Region& other) { return other.code == regions[i].parent; }))
-      report.mistake(map->keys[i].place(), fmt::format("region '{}' has the parent '{}', which does not stand before it", regions[i].code, regions[i].parent));
+      report.mistake(map->keys[i].place(),
+                     fmt::format("region '{}' has the parent '{}', which does not stand before it", regions[i].code, regions[i].parent));
   }
   return regions;
 }

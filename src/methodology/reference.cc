@@ -1,8 +1,8 @@
 #include "methodology/reference.h"
 
-#include "core/invariant.h"
-
 #include <climits>
+
+#include "core/invariant.h"
 
 namespace tanhui::methodology {
 namespace {
@@ -15,10 +15,17 @@ std::string key_text(const Table& table, const std::vector<Table::KeyValue>& key
   for (std::size_t i = 0; i < keys.size(); ++i) {
     text.append(i == 0 ? "" : ", ");
     switch (table.keys[i].kind) {
-      case TableKey::Kind::region: text += keys[i].chain->empty() ? "" : keys[i].chain->front(); break;
-      case TableKey::Kind::word: text += keys[i].word; break;
-      case TableKey::Kind::year: text += std::to_string(keys[i].year); break;
-      case TableKey::Kind::range: text += to_text(keys[i].number / table.keys[i].unit.scale) + (table.keys[i].unit_text == "1" ? "" : " " + table.keys[i].unit_text);
+      case TableKey::Kind::region:
+        text += keys[i].chain->empty() ? "" : keys[i].chain->front();
+        break;
+      case TableKey::Kind::word:
+        text += keys[i].word;
+        break;
+      case TableKey::Kind::year:
+        text += std::to_string(keys[i].year);
+        break;
+      case TableKey::Kind::range:
+        text += to_text(keys[i].number / table.keys[i].unit.scale) + (table.keys[i].unit_text == "1" ? "" : " " + table.keys[i].unit_text);
     }
   }
   return text;
@@ -87,7 +94,8 @@ std::vector<const TableRow*> Table::reachable(const std::vector<std::optional<st
     return of_year != INT_MIN;
   };
   for (const int year : asked) {
-    if (!region_key) take(year, nullptr);
+    if (!region_key)
+      take(year, nullptr);
     else
       for (const auto& chain : chains)
         for (const std::string& code : chain)
@@ -118,30 +126,38 @@ Rational Reference::step(std::size_t index) {
 Rational Reference::number(const Expr& expr) {
   if (++work_ > kWorkMax) throw Refusal{"the calculation takes more than two million steps", "give shorter lists"};
   Rational value = compute(expr);
-  if (size_bits(value) > kBitsMax) throw Refusal{"a number in the calculation grows beyond 20000 bits", "give inputs with fewer digits or shorter lists"};
+  if (size_bits(value) > kBitsMax)
+    throw Refusal{"a number in the calculation grows beyond 20000 bits", "give inputs with fewer digits or shorter lists"};
   return value;
 }
 
 Rational Reference::compute(const Expr& expr) {
   const auto item = [&](std::size_t i) { return number(expr.items[i]); };
   switch (expr.op) {
-    case Op::number: return expr.number;
+    case Op::number:
+      return expr.number;
     case Op::name:
       if (expr.leaf == Leaf::input) return inputs_[expr.slot].number.value();
       if (expr.leaf == Leaf::parameter) return model_.parameters[expr.slot].value;
       if (expr.leaf == Leaf::step) return step(expr.slot);
       return year_;
-    case Op::field: return field(expr).number.value();
-    case Op::negate: return -item(0);
-    case Op::add: return item(0) + item(1);
-    case Op::subtract: return item(0) - item(1);
-    case Op::multiply: return item(0) * item(1);
+    case Op::field:
+      return field(expr).number.value();
+    case Op::negate:
+      return -item(0);
+    case Op::add:
+      return item(0) + item(1);
+    case Op::subtract:
+      return item(0) - item(1);
+    case Op::multiply:
+      return item(0) * item(1);
     case Op::divide: {
       const Rational divisor = item(1);
       if (divisor == 0) throw Refusal{"a division by zero", "see the inputs that the formula divides by"};
       return item(0) / divisor;
     }
-    case Op::choose: return truth(expr.items[0]) ? item(1) : item(2);
+    case Op::choose:
+      return truth(expr.items[0]) ? item(1) : item(2);
     case Op::min:
     case Op::max: {
       Rational best = item(0);
@@ -151,7 +167,8 @@ Rational Reference::compute(const Expr& expr) {
       }
       return best;
     }
-    case Op::clamp: return std::max(item(1), std::min(item(0), item(2)));
+    case Op::clamp:
+      return std::max(item(1), std::min(item(0), item(2)));
     case Op::abs: {
       const Rational value = item(0);
       return value < 0 ? -value : value;
@@ -166,13 +183,23 @@ Rational Reference::compute(const Expr& expr) {
     case Op::pow: {
       const Rational x = item(0);
       const auto value = expr.op == Op::exp ? exp_of(x) : expr.op == Op::ln ? ln_of(x) : pow_of(x, item(1));
-      if (!value) throw Refusal{fmt::format("{} of {} is undefined or too large", expr.op == Op::exp ? "exp" : expr.op == Op::ln ? "ln" : "pow", to_text(x)), "see the inputs"};
+      if (!value)
+        throw Refusal{fmt::format("{} of {} is undefined or too large",
+                                  expr.op == Op::exp  ? "exp"
+                                  : expr.op == Op::ln ? "ln"
+                                                      : "pow",
+                                  to_text(x)),
+                      "see the inputs"};
       return *value;
     }
-    case Op::lookup: return lookup(expr);
-    case Op::sum: return sum(expr);
-    case Op::count: return Rational(std::int64_t(inputs_[expr.items[0].slot].rows.size()));
-    default: break;
+    case Op::lookup:
+      return lookup(expr);
+    case Op::sum:
+      return sum(expr);
+    case Op::count:
+      return Rational(std::int64_t(inputs_[expr.items[0].slot].rows.size()));
+    default:
+      break;
   }
   core::invariant(false, "a checked formula has numbers where numbers are needed");
   return 0;
@@ -182,17 +209,24 @@ bool Reference::truth(const Expr& expr) {
   if (++work_ > kWorkMax) throw Refusal{"the calculation takes more than two million steps", "give shorter lists"};
   const Expr& first = expr.items[0];
   switch (expr.op) {
-    case Op::logical_not: return !truth(first);
-    case Op::logical_and: return truth(first) && truth(expr.items[1]);
-    case Op::logical_or: return truth(first) || truth(expr.items[1]);
+    case Op::logical_not:
+      return !truth(first);
+    case Op::logical_and:
+      return truth(first) && truth(expr.items[1]);
+    case Op::logical_or:
+      return truth(first) || truth(expr.items[1]);
     case Op::equal:
     case Op::not_equal:
       if (first.type == Type::word) return (word(first) == word(expr.items[1])) == (expr.op == Op::equal);
       return (number(first) == number(expr.items[1])) == (expr.op == Op::equal);
-    case Op::less: return number(first) < number(expr.items[1]);
-    case Op::less_equal: return number(first) <= number(expr.items[1]);
-    case Op::greater: return number(first) > number(expr.items[1]);
-    default: return number(first) >= number(expr.items[1]);
+    case Op::less:
+      return number(first) < number(expr.items[1]);
+    case Op::less_equal:
+      return number(first) <= number(expr.items[1]);
+    case Op::greater:
+      return number(first) > number(expr.items[1]);
+    default:
+      return number(first) >= number(expr.items[1]);
   }
 }
 
@@ -225,17 +259,25 @@ Rational Reference::lookup(const Expr& expr) {
           keys[i].chain = &literal;
         }
         break;
-      case TableKey::Kind::word: keys[i].word = word(key); break;
-      case TableKey::Kind::year: keys[i].year = whole_year(key); break;
-      case TableKey::Kind::range: keys[i].number = number(key); break;
+      case TableKey::Kind::word:
+        keys[i].word = word(key);
+        break;
+      case TableKey::Kind::year:
+        keys[i].year = whole_year(key);
+        break;
+      case TableKey::Kind::range:
+        keys[i].number = number(key);
+        break;
     }
   }
   const TableRow* row = table.find(keys);
   if (row == nullptr)
-    throw Refusal{fmt::format("table '{}' has no row for {}", table.id, key_text(table, keys)), "choose another region or year, or add the row to the table with its source"};
+    throw Refusal{fmt::format("table '{}' has no row for {}", table.id, key_text(table, keys)),
+                  "choose another region or year, or add the row to the table with its source"};
   constexpr std::size_t kLookupsMax = 200;  // kept for explain
   const auto same = [&](const LookupUse& use) { return use.row == row && use.table == &table; };
-  if (lookups_.size() < kLookupsMax && std::none_of(lookups_.begin(), lookups_.end(), same)) lookups_.push_back({&table, row, key_text(table, keys)});
+  if (lookups_.size() < kLookupsMax && std::none_of(lookups_.begin(), lookups_.end(), same))
+    lookups_.push_back({&table, row, key_text(table, keys)});
   return row->value;
 }
 

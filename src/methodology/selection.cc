@@ -27,9 +27,13 @@ Selection::Selection(const Library& library, const Enabled& enabled) : library_(
   for (auto& [activity, candidates] : by_activity_) std::sort(candidates.begin(), candidates.end(), goes_before);
 }
 
-const Methodology* Selection::choose(std::size_t activity, std::string_view region, core::Day day) const { return choose(activity, region, &day); }
+const Methodology* Selection::choose(std::size_t activity, std::string_view region, core::Day day) const {
+  return choose(activity, region, &day);
+}
 
-const Methodology* Selection::choose_any_day(std::size_t activity, std::string_view region) const { return choose(activity, region, nullptr); }
+const Methodology* Selection::choose_any_day(std::size_t activity, std::string_view region) const {
+  return choose(activity, region, nullptr);
+}
 
 const Methodology* Selection::choose(std::size_t activity, std::string_view region, const core::Day* day) const {
   const auto candidates = by_activity_.find(activity);

@@ -29,8 +29,13 @@ struct Extra {
   std::int64_t numerator, denominator;
 };
 constexpr Extra kExtras[] = {
-    {"Wh", "J", 3600, 1}, {"tce", "J", 29'307'600'000, 1}, {"mu", "m2", 2000, 3}, {"Nm3", "m3", 1, 1},
+    {"Wh", "J", 3600, 1},
+    {"tce", "J", 29'307'600'000, 1},
+    {"mu", "m2", 2000, 3},
+    {"Nm3", "m3", 1, 1},
 };
+
+constexpr std::size_t kRememberedMax = 10'000;  // texts: hostile files cannot make the memory grow for ever
 
 std::string_view base_name(std::size_t index) {
   if (index < kFirstCount) return kSiSymbols[index];
@@ -46,15 +51,16 @@ Dimension base(std::size_t index, int exponent = 1) {
 std::int8_t saturated(int exponent) { return std::int8_t(std::clamp(exponent, -127, 127)); }
 
 /// UDUNITS-2 keeps scales in floating point. A scale is a decimal by definition or a small ratio, so the exact value is found again.
-Rational exact_scale(double scale) {
+/// nullopt for what no sensible unit has, as a pile of prefixes.
+std::optional<Rational> exact_scale(double scale) {
   for (std::int64_t denominator = 1; denominator <= 1000; ++denominator) {
     const double numerator = scale * double(denominator);
     if (numerator >= 1e15 || numerator < 0.5) continue;
-    if (std::abs(numerator - std::round(numerator)) <= numerator * 2e-15) return Rational(std::int64_t(std::llround(numerator)), denominator);
+    if (std::abs(numerator - std::round(numerator)) <= numerator * 2e-15)
+      return Rational(std::int64_t(std::llround(numerator)), denominator);
   }
   const auto decimal = parse_number(fmt::format("{:.15g}", scale));
-  core::invariant(decimal.has_value(), "a unit's scale is a number of moderate size");
-  return *decimal;
+  return decimal && *decimal > 0 ? decimal : std::nullopt;
 }
 
 /// UDUNITS-2 with our base units. It is not thread-safe, so one lock guards it; every unit text is parsed once.
@@ -84,11 +90,13 @@ class System {
       ut_map_name_to_unit(base_name(i).data(), UT_ASCII, unit);
       ut_map_unit_to_name(unit, base_name(i).data(), UT_ASCII);
       if (i < kFirstTag) ut_map_name_to_unit((std::string(base_name(i)) + "s").c_str(), UT_ASCII, unit);
-      if (base_name(i) == "person") ut_map_name_to_unit("persons", UT_ASCII, unit);
+      ut_free(unit);  // the system keeps copies
     }
     for (const Extra& extra : kExtras) {
       ut_unit* definition = ut_parse(system_, extra.definition, UT_ASCII);
-      ut_map_symbol_to_unit(extra.name, UT_ASCII, ut_scale(double(extra.numerator) / double(extra.denominator), definition));
+      ut_unit* scaled = ut_scale(double(extra.numerator) / double(extra.denominator), definition);
+      ut_map_symbol_to_unit(extra.name, UT_ASCII, scaled);
+      ut_free(scaled);
       ut_free(definition);
     }
   }
@@ -102,6 +110,7 @@ class System {
 /// Takes a unit of UDUNITS-2 apart into scale and exponents.
 struct Visitor {
   System::Atom atom;
+  bool is_sensible = true;
 
   static ut_status basic(const ut_unit* unit, void* self) {
     const ut_unit* const units[] = {unit};
@@ -121,9 +130,11 @@ struct Visitor {
     return UT_SUCCESS;
   }
   static ut_status galilean(const ut_unit*, double scale, const ut_unit* under, double offset, void* self) {
-    auto& atom = static_cast<Visitor*>(self)->atom;
+    auto& [atom, is_sensible] = *static_cast<Visitor*>(self);
     if (offset != 0) atom.has_zero_elsewhere = true;
-    atom.unit.scale *= exact_scale(scale);
+    const auto exact = exact_scale(scale);
+    is_sensible = is_sensible && exact.has_value();
+    atom.unit.scale *= exact.value_or(1);
     return ut_accept_visitor(under, &table(), self);
   }
   static ut_status refuse_time(const ut_unit*, const ut_unit*, double, void* self) { return refuse(self); }
@@ -145,11 +156,12 @@ std::optional<System::Atom> System::find_atom(std::string_view name) {
   if (unit == nullptr) unit = ut_get_unit_by_symbol(system_, key.c_str());
   const bool ends_in_digit = !key.empty() && key.back() >= '0' && key.back() <= '9';
   if (unit == nullptr && !ends_in_digit) unit = ut_parse(system_, key.c_str(), UT_UTF8);
+  if (atoms_.size() >= kRememberedMax) atoms_.clear();
   if (unit == nullptr) return atoms_[key] = std::nullopt;
   Visitor visitor;
   ut_accept_visitor(unit, &Visitor::table(), &visitor);
   ut_free(unit);
-  return atoms_[key] = visitor.atom;
+  return atoms_[key] = visitor.is_sensible ? std::optional(visitor.atom) : std::nullopt;
 }
 
 constexpr std::size_t kUnitLengthMax = 200;
@@ -245,7 +257,8 @@ class UnitParser {
       }
     }
     if (!atom) return fail("is not a unit", hint_for(whole), begin, whole.size());
-    if (atom->has_zero_elsewhere) return fail("has its zero elsewhere and cannot be multiplied", "use K for a temperature difference", begin, whole.size());
+    if (atom->has_zero_elsewhere)
+      return fail("has its zero elsewhere and cannot be multiplied", "use K for a temperature difference", begin, whole.size());
     return raise(raise(atom->unit, power_in_name), exponent(true));
   }
 
@@ -288,7 +301,6 @@ std::variant<Unit, UnitError> System::parse(std::string_view text) {
   const std::scoped_lock lock(mutex_);
   std::string key(text);
   if (const auto known = units_.find(key); known != units_.end()) return known->second;
-  constexpr std::size_t kRememberedMax = 10'000;  // a hostile file cannot grow it for ever
   auto unit = UnitParser(*this, text).parse();
   if (units_.size() < kRememberedMax) units_.emplace(std::move(key), unit);
   return unit;

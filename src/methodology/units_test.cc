@@ -45,7 +45,8 @@ TEST(Units, ScalesAreExact) {
 
 TEST(Units, DifferentThingsStayDifferent) {
   const std::pair<const char*, const char*> rows[] = {
-      {"kg CO2e", "kg"}, {"kg CH4", "kg N2O"}, {"kg gas", "kg CH4"}, {"person km", "km"}, {"trip", "1"}, {"person", "household"}, {"yuan", "1"}, {"mu", "u"},
+      {"kg CO2e", "kg"}, {"kg CH4", "kg N2O"},    {"kg gas", "kg CH4"}, {"person km", "km"},
+      {"trip", "1"},     {"person", "household"}, {"yuan", "1"},        {"mu", "u"},
   };
   for (const auto& [a, b] : rows) EXPECT_NE(unit_of(a).dimension, unit_of(b).dimension) << a << " and " << b;
 }
@@ -60,9 +61,15 @@ TEST(Units, CountsAndTagsCanBeLeftOut) {
 
 TEST(Units, ReadableNames) {
   const std::pair<const char*, const char*> rows[] = {
-      {"t CO2e", "kg CO2e"},      {"g CO2e/(person km)", "kg CO2e/(person m)"}, {"MWh", "kWh"},       {"kg CO2e/GJ", "kg CO2e/kWh"},
-      {"1", "1"},                 {"1/year", "1/s"},                             {"kg CO2e/(kg CH4)", "CO2e/CH4"},
-      {"kg/person", "kg/person"}, {"km2", "m2"},
+      {"t CO2e", "kg CO2e"},
+      {"g CO2e/(person km)", "kg CO2e/(person m)"},
+      {"MWh", "kWh"},
+      {"kg CO2e/GJ", "kg CO2e/kWh"},
+      {"1", "1"},
+      {"1/year", "1/s"},
+      {"kg CO2e/(kg CH4)", "CO2e/CH4"},
+      {"kg/person", "kg/person"},
+      {"km2", "m2"},
   };
   for (const auto& [unit, text] : rows) EXPECT_EQ(to_text(unit_of(unit).dimension), text) << unit;
 }
@@ -81,6 +88,7 @@ TEST(Units, WrongOnesSayWhatAndWhere) {
       {"degC", "'degC' has its zero elsewhere and cannot be multiplied", 0, 4},
       {"kg)", "')' does not belong to a unit", 2, 1},
       {"", "'' ends where a unit should follow", 0, 0},
+      {"GGGGGm", "'GGGGGm' is not a unit", 0, 6},
       {"km^x", "'^' needs a whole exponent", 2, 1},
   };
   for (const auto& row : rows) {

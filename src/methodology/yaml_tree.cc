@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kBytesMax = 1 << 20;
 constexpr std::size_t kDepthMax = 24;
 constexpr std::size_t kNodesMax = 60'000;
+constexpr std::size_t kFieldsMax = 2000;  // of one map
 
 struct Refused {
   Place place;
@@ -61,6 +62,7 @@ class TreeBuilder : public YAML::EventHandler {
     YamlNode& parent = *open_.back();
     if (parent.kind == YamlNode::Kind::map && parent.keys.size() == parent.items.size()) {
       if (kind != YamlNode::Kind::scalar) throw Refused{place(mark), "a field name must be a word", ""};
+      if (parent.keys.size() >= kFieldsMax) throw Refused{place(mark), "a map with more than 2000 fields", "split the file"};
       if (parent.find(text) != nullptr) repeated.emplace_back(node.place(), text);
       parent.keys.push_back(std::move(node));
     } else {
@@ -86,11 +88,14 @@ std::optional<std::size_t> find_control(std::string_view text) {
 }
 
 bool is_text(const Source& source, Reporter& report) {
-  if (source.text().size() > kBytesMax) report.mistake({}, "the file is larger than 1 MiB", "a methodology is a page or two; split tables");
-  else if (!core::is_utf8(source.text())) report.mistake({}, "the file is not UTF-8 text", "save it as UTF-8");
+  if (source.text().size() > kBytesMax)
+    report.mistake({}, "the file is larger than 1 MiB", "a methodology is a page or two; split tables");
+  else if (!core::is_utf8(source.text()))
+    report.mistake({}, "the file is not UTF-8 text", "save it as UTF-8");
   else if (const auto control = find_control(source.text()))
     report.mistake({source.place_of(*control).first, source.place_of(*control).second, 1}, "a control character", "remove it");
-  else return true;
+  else
+    return true;
   return false;
 }
 
@@ -113,7 +118,8 @@ std::optional<YamlNode> parse_yaml(const Source& source, Reporter& report) {
       return std::nullopt;
     }
     TreeBuilder rest;
-    if (parser.HandleNextDocument(rest)) throw Refused{{rest.root.line, rest.root.column, 1}, "a second document begins here", "one file holds one document"};
+    if (parser.HandleNextDocument(rest))
+      throw Refused{{rest.root.line, rest.root.column, 1}, "a second document begins here", "one file holds one document"};
   } catch (const Refused& refused) {
     report.mistake(refused.place, refused.message, refused.hint);
     return std::nullopt;
