@@ -9,7 +9,7 @@
 namespace tanhui::activity {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string csv_field(std::string_view text) {
   if (text.find_first_of(",\"\n\r") == std::string_view::npos) return std::string(text);
   std::string out = "\"";
   for (const char c : text) out.append(c == '"' ? "\"\"" : std::string(1, c));
@@ -40,8 +40,8 @@ void write_rejects_file(const std::filesystem::path& path, std::vector<Noted> no
   file << "file,line,outcome,reason,duplicate_of,explanation\n";
   for (const Noted& one : noted) {
     const InputReader::Place place = source.locate(one.line);
-    file << quoted(place.file) << ',' << place.line << ',' << name(one.outcome) << ',' << name(one.reason) << ','
-         << quoted(winner_text(one, source)) << ',' << quoted(explanation(one.reason, false)) << '\n';
+    file << csv_field(place.file) << ',' << place.line << ',' << name(one.outcome) << ',' << name(one.reason) << ','
+         << csv_field(winner_text(one, source)) << ',' << csv_field(explanation(one.reason, false)) << '\n';
   }
   file.flush();
 }

@@ -142,6 +142,13 @@ core::Result<core::Day> day_option(const std::string& text, core::Day otherwise)
   return core::Error{core::ErrorCode::invalid_input, "statement.bad-day", fmt::format("'{}' is not a day", text), "write it like 2025-03-01", {{"day", text}}};
 }
 
+// Times are shown as the programme's people read them; with several programmes, as those of the newest record.
+core::Result<core::Zone> zone_of(const std::vector<Line>& lines, const Options& options, const Shell& shell) {
+  const std::string id = !options.programme.empty() ? options.programme : lines.empty() ? "" : lines.front().programme;
+  const auto programme = shell.programme(id);
+  return core::Zone::find(programme ? programme->time_zone : "UTC");
+}
+
 int statement(const Options& options, const Shell& shell) {
   auto instance = identity::Instance::open(shell.instance);
   if (!instance) return complain(instance.error(), shell.chinese());
@@ -156,7 +163,7 @@ int statement(const Options& options, const Shell& shell) {
     return complain({core::ErrorCode::not_found, "statement.unknown-person", fmt::format("nothing is known of '{}'", options.person),
                      "give the id as the partner sends it, or the 32 digits of the account", {{"person", options.person}}}, shell.chinese());
   }
-  const auto zone = core::Zone::find("Asia/Shanghai");
+  const auto zone = zone_of(*lines, options, shell);
   if (!zone) return complain(zone.error(), shell.chinese());
   if (options.json) {
     fmt::print("{}\n", statement_json(opened, person, *lines));
