@@ -332,7 +332,7 @@ int Commands::explain(const Options& options) {
   if (!options.inputs_file.empty()) {
     std::ifstream in(options.inputs_file, std::ios::binary);
     std::ostringstream text;
-    if (!in || !fs::is_regular_file(options.inputs_file) || !(text << in.rdbuf()))
+    if (!in || fs::is_directory(options.inputs_file) || !(text << in.rdbuf()))
       return refuse({core::ErrorCode::not_found, "methodology.no-file", fmt::format("the file '{}' cannot be read", options.inputs_file),
                      "give a YAML or JSON file with a map of inputs"});
     given.document = text.str();
