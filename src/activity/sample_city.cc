@@ -28,23 +28,25 @@ constexpr std::uint32_t kOwnersPercent = 30;
 constexpr std::uint32_t kDrivingShare = 1458 + 783;
 
 // How unequal things are: values at equal steps of probability, in thousandths of the middle; straight lines between them.
-using Spread = std::array<std::int64_t, 17>;
-constexpr Spread kDistances{180, 320, 410, 490, 560, 630, 700, 775, 850, 935, 1030, 1140, 1270, 1440, 1690, 2130, 4200};
-constexpr Spread kEnergies{250, 400, 520, 610, 690, 760, 830, 900, 965, 1030, 1100, 1180, 1270, 1380, 1520, 1720, 2600};
-constexpr Spread kActivePeople{0, 20, 60, 110, 170, 240, 320, 410, 520, 650, 810, 1000, 1250, 1600, 2150, 3200, 8000};
-
-constexpr std::int64_t mean_of(const Spread& spread) {  // times 32: of the straight lines, exactly
-  std::int64_t sum = 0;
-  for (std::size_t i = 0; i + 1 < spread.size(); ++i) sum += spread[i] + spread[i + 1];
-  return sum;
+struct Spread {
+  std::array<std::int64_t, 17> values;
+  std::int64_t mean;  // of the straight lines, times 32: exact
+};
+consteval Spread spread(const std::array<std::int64_t, 17>& values) {
+  Spread made{values, 0};
+  for (std::size_t i = 0; i + 1 < values.size(); ++i) made.mean += values[i] + values[i + 1];
+  return made;
 }
+constexpr Spread kDistances = spread({180, 320, 410, 490, 560, 630, 700, 775, 850, 935, 1030, 1140, 1270, 1440, 1690, 2130, 4200});
+constexpr Spread kEnergies = spread({250, 400, 520, 610, 690, 760, 830, 900, 965, 1030, 1100, 1180, 1270, 1380, 1520, 1720, 2600});
+constexpr Spread kActivePeople = spread({0, 20, 60, 110, 170, 240, 320, 410, 520, 650, 810, 1000, 1250, 1600, 2150, 3200, 8000});
 
 // A value of mean `mean`.
-std::int64_t draw(const Spread& spread, std::int64_t mean, Random& random) {
+std::int64_t draw(const Spread& from, std::int64_t mean, Random& random) {
   const std::uint32_t at = random.below(std::uint32_t{1} << 24);
-  const std::int64_t low = spread[at >> 20], high = spread[(at >> 20) + 1];
+  const std::int64_t low = from.values[at >> 20], high = from.values[(at >> 20) + 1];
   const std::int64_t fine = (low << 20) + (high - low) * std::int64_t(at & 0xFFFFF);  // thousandths, 20 binary digits more
-  return ((fine >> 10) * mean * 32 / mean_of(spread)) >> 10;
+  return ((fine >> 10) * mean * 32 / from.mean) >> 10;
 }
 
 // Weight of each hour of the day.

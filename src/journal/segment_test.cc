@@ -71,7 +71,7 @@ void add(Columns& rows, core::PersonKey person, core::Millis start, std::int64_t
 Columns read_all(const fs::path& path, Names& names) {
   auto reader = SegmentReader::open(path);
   if (!reader) throw std::runtime_error(reader.error().message);
-  auto segment = std::move(*std::move(reader));
+  auto segment = *std::move(reader);
   Columns all, part;
   for (std::size_t i = 0; i < segment.row_groups(); ++i) {
     const auto status = segment.read(i, ColumnSet::all(), names, part);
