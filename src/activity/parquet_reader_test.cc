@@ -63,6 +63,36 @@ TEST(Parquet, TypesAndMissingValues) {
   EXPECT_EQ(got.extras[0], (std::vector<std::int64_t>{kMissing, 4200}));
 }
 
+TEST(Parquet, TimesOfEveryUnit) {
+  const test::Folder folder;
+  auto* pool = arrow::default_memory_pool();
+  const struct {
+    const char* why;
+    std::shared_ptr<arrow::DataType> type;
+    std::int64_t value;
+    const char* read;
+  } cases[] = {
+      {"seconds", arrow::timestamp(arrow::TimeUnit::SECOND, "UTC"), 1725264900, "2024-09-02T08:15:00.000Z"},
+      {"before 1970", kMillisUtc, -1, "1969-12-31T23:59:59.999Z"},
+      {"the year 14", kMillisUtc, -61'702'000'000'000, "0014-09-28T11:33:20.000Z"},
+      {"before the year 0", kMillisUtc, INT64_MIN, "bad-time"},
+      {"the year 10000", kMillisUtc, 253'402'300'800'000, "bad-time"},
+      {"nanoseconds are cut", arrow::timestamp(arrow::TimeUnit::NANO, "Asia/Shanghai"), 1'725'264'900'123'999'999,
+       "2024-09-02T08:15:00.123Z"},
+      {"without a zone: the programme's", arrow::timestamp(arrow::TimeUnit::MILLI), 1'725'264'900'000, "2024-09-02T00:15:00.000Z"},
+  };
+  const auto profile = parse_profile(
+      "profile: own\nperson: {constant: a}\nevent: when\nactivity: bike-ride\nsource: app\nstart: when\nquantities: {distance: {constant: "
+      "1}}\n",
+      "own");
+  ASSERT_TRUE(bool(profile));
+  for (const auto& [why, type, value, read] : cases) {
+    const auto got = test::read_all(*profile, {write(folder, {{"when", array(arrow::TimestampBuilder(type, pool), value)}})});
+    ASSERT_EQ(got.records.size(), 1U) << why << got.error;
+    EXPECT_NE(got.records[0].find(read), std::string::npos) << why << ": " << got.records[0];
+  }
+}
+
 TEST(Parquet, MembersOfStructs) {
   const test::Folder folder;
   const auto inner =
