@@ -332,6 +332,15 @@ TEST(Json, PathsAndRecordsInside) {
             (Rows{"1 ev-charge app 420100 2024-09-01T16:00:00.000Z - 1000 declared", "2 missing-person"}));
 }
 
+TEST(Json, BracketsAndQuotesInsideStrings) {
+  const std::string good =
+      R"({"note":"\"]}, {\\","event_id":"e1","source":"app","person":"a","activity":"bike-ride","start":"2024-09-02T08:15:00Z","quantity":1})";
+  const auto got = test::read_text("", "[" + good + "," + good + "]", "a.json");
+  EXPECT_EQ(got.records, (Rows{"1 bike-ride app 420100 2024-09-02T08:15:00.000Z - 1 declared",
+                               "2 bike-ride app 420100 2024-09-02T08:15:00.000Z - 1 declared"}))
+      << got.error;
+}
+
 TEST(Json, AnElementTooLongIsRefusedAlone) {
   const std::string good =
       R"({"event_id":"e1","source":"app","person":"a","activity":"bike-ride","start":"2024-09-02T08:15:00Z","quantity":1})";
