@@ -78,10 +78,11 @@ class PersonStage {
   struct Gathered {
     Layout layout;
     std::vector<std::uint64_t> words;
-    std::vector<SortKey> order;
-    std::vector<std::int64_t> milligrams;  // by position in `order`
-    RowView at(std::size_t position) const { return {words.data() + order[position].index * layout.words(), layout}; }
-    std::size_t size() const { return order.size(); }
+    std::vector<SortKey> order;  // only while sorting
+    std::vector<std::int64_t> milligrams;
+    std::size_t count = 0;
+    RowView at(std::size_t position) const { return {words.data() + position * layout.words(), layout}; }
+    std::size_t size() const { return count; }
   };
   void gather(const Shuffle& shuffle, std::size_t partition, Gathered& into, PartitionResult& result);
   void sort(Gathered& rows);
@@ -101,6 +102,7 @@ class PersonStage {
   void write_row(const core::PersonKey& person, const Act& act, std::int64_t milligrams, std::int64_t points, std::uint16_t revision, PartitionResult& result);
   void add_delta(const Act& act, std::int64_t milligrams, std::int64_t points);
   void note(const Act& act, PartitionResult& result) const;
+  void reserve(PartitionResult& result, std::size_t rows) const;
   void by_day(PartitionResult& result);
 
   const StageInput& input_;
@@ -115,6 +117,7 @@ class PersonStage {
   std::vector<Booked> booked_;               // of earlier acts, by Act::booking
   std::vector<Delta> person_deltas_;
   std::vector<SortKey> sort_scratch_;
+  std::vector<std::uint64_t> reordered_;
   std::vector<core::Day> row_days_;          // of result.rows
   std::vector<std::uint32_t> object_order_;
   std::vector<Act> object_acts_;

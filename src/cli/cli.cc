@@ -1,11 +1,13 @@
 #include "cli/cli.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <iostream>
+#include <limits>
 
 #include "cli/account_command.h"
 #include "cli/interrupt.h"
@@ -25,6 +27,13 @@ void allow_many_files() {
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
   }
+}
+
+// Memory that was touched once is kept: on virtual machines a page's first touch costs more than all work on it. Large buffers come and go with
+// every partition of a run, and by default each of them would be given back to the system and taken again.
+void keep_memory() {
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
 }
 
 int parse_and_run(int argc, char** argv) {
@@ -62,6 +71,7 @@ int parse_and_run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   allow_many_files();
+  keep_memory();
   try {
     return parse_and_run(argc, argv);
   } catch (const Interrupted&) {
