@@ -25,8 +25,8 @@
 namespace tanhui::activity {
 namespace {
 
-constexpr std::uint64_t kBytesPerRecordGuess = 60;  // only sizes the key filter
-constexpr std::uint64_t kRecordsGuess = 20'000'000;  // when the input's size is unknown
+constexpr std::uint64_t kBytesPerRecordGuess = 60;             // only sizes the key filter
+constexpr std::uint64_t kRecordsGuess = 20'000'000;            // when the input's size is unknown
 constexpr std::size_t kOpenRowsBytes = std::size_t{96} << 20;  // of all segments being written together
 constexpr std::size_t kRowBytesGuess = 110;
 constexpr int kWindowTries = 4;
@@ -122,8 +122,9 @@ Layout layout_of(const Profile& profile, const methodology::Library& library) {
   layout.object = profile.object.given();
   std::size_t widest = 0;
   for (const auto& type : library.activities()) widest = std::max(widest, type.quantities.size());
-  const bool more_than_main = profile.quantities_by_header || profile.quantities.size() > 1 ||
-                              std::any_of(profile.quantities.begin(), profile.quantities.end(), [](const QuantityFrom& one) { return one.name != "quantity"; });
+  const bool more_than_main =
+      profile.quantities_by_header || profile.quantities.size() > 1 ||
+      std::any_of(profile.quantities.begin(), profile.quantities.end(), [](const QuantityFrom& one) { return one.name != "quantity"; });
   if (more_than_main) layout.extras = std::min(widest - 1, kExtraQuantities);
   return layout;
 }
@@ -281,7 +282,8 @@ class AccountingRun {
     journal::Names names;
     for (const ActivityType& activity : names_.activities()) names.activities.push_back(activity.id);
     for (const SourceName& source : names_.sources()) names.sources.push_back(source.id);
-    for (std::size_t region = 0; region < names_.region_count(); ++region) names.regions.emplace_back(names_.region_name(std::uint16_t(region)));
+    for (std::size_t region = 0; region < names_.region_count(); ++region)
+      names.regions.emplace_back(names_.region_name(std::uint16_t(region)));
     for (std::size_t i = 0; i < 3; ++i) names.evidences.emplace_back(name(Evidence(i)));
     for (std::size_t i = 0; i < kOutcomes; ++i) names.outcomes.emplace_back(name(Outcome(i)));
     for (std::size_t i = 0; i < kReasons; ++i) names.reasons.emplace_back(name(Reason(i)));
@@ -371,23 +373,25 @@ core::Status AccountingRun::settle_and_book() {
 }
 
 void AccountingRun::settle(journal::Publication* publication, ledger::RunPosting* posting, db::Transaction* tx) {
-  StageInput input{.fresh = fresh_.get(),
-                   .fresh_layout = layout_,
-                   .earlier = look_back_.earlier.get(),
-                   .earlier_layout = LookBack::kEarlierLayout,
-                   .rules = &rules_,
-                   .priorities = {},
-                   .points = {programme_.points.per_milligram.numerator, programme_.points.per_milligram.denominator, programme_.points.daily_cap},
-                   .verdicts = std::move(look_back_.verdicts),
-                   .repeated = look_back_.repeated.get(),
-                   .window = look_back_.window,
-                   .note_lines = request_.rejects.has_value(),
-                   .empty_tally = &empty_};
+  StageInput input{
+      .fresh = fresh_.get(),
+      .fresh_layout = layout_,
+      .earlier = look_back_.earlier.get(),
+      .earlier_layout = LookBack::kEarlierLayout,
+      .rules = &rules_,
+      .priorities = {},
+      .points = {programme_.points.per_milligram.numerator, programme_.points.per_milligram.denominator, programme_.points.daily_cap},
+      .verdicts = std::move(look_back_.verdicts),
+      .repeated = look_back_.repeated.get(),
+      .window = look_back_.window,
+      .note_lines = request_.rejects.has_value(),
+      .empty_tally = &empty_};
   for (std::size_t source = 0; source < kSourcesMax; ++source) input.priorities.push_back(priority_of(source));
   journal_names_.methodologies = rules_.methodologies();  // what rows carry the index of
 
   Tally settled = empty_;
-  const std::size_t row_group_rows = std::clamp<std::size_t>(kOpenRowsBytes / kRowBytesGuess / std::max<std::size_t>(days_.size(), 1), 1024, 64 * 1024);
+  const std::size_t row_group_rows =
+      std::clamp<std::size_t>(kOpenRowsBytes / kRowBytesGuess / std::max<std::size_t>(days_.size(), 1), 1024, 64 * 1024);
   OrderedLane<PartitionResult> journal_lane(8, [&](PartitionResult& result) {
     settled.add(result.tally);
     noted_.insert(noted_.end(), result.noted.begin(), result.noted.end());
@@ -396,8 +400,10 @@ void AccountingRun::settle(journal::Publication* publication, ledger::RunPosting
       auto writer = writers_.find(slice.day);
       if (writer == writers_.end()) {
         journal::Metadata metadata{{"tanhui.programme", programme_.id}, {"tanhui.day", core::to_text(slice.day)}};
-        writer = writers_.try_emplace(slice.day, publication->stage(programme_.id, slice.day), journal_names_, std::move(metadata),
-                                      journal::SegmentOptions{row_group_rows}).first;
+        writer = writers_
+                     .try_emplace(slice.day, publication->stage(programme_.id, slice.day), journal_names_, std::move(metadata),
+                                  journal::SegmentOptions{row_group_rows})
+                     .first;
       }
       writer->second.append(result.rows, slice.begin, slice.end);
     }
@@ -505,9 +511,11 @@ core::Result<AccountReport> account(identity::Instance& instance, const identity
   auto zone = core::Zone::find(programme.time_zone);
   if (!zone) return zone.error();
   if (programme.sources.size() > kSourcesMax || library.activities().size() > kActivitiesMax) {
-    return core::Error{core::ErrorCode::refused, "account.too-many-words",
+    return core::Error{core::ErrorCode::refused,
+                       "account.too-many-words",
                        fmt::format("a run takes {} sources and {} activity types", kSourcesMax, kActivitiesMax),
-                       "split the programme", {{"sources", std::to_string(programme.sources.size())}}};
+                       "split the programme",
+                       {{"sources", std::to_string(programme.sources.size())}}};
   }
   return AccountingRun(instance, programme, library, request, *std::move(profile), *std::move(zone)).go();
 }

@@ -25,31 +25,31 @@ namespace tanhui::activity {
 
 struct Progress {
   enum class Step { intake, look_back, settle, book } step = Step::intake;
-  std::uint64_t records = 0;               // read so far, or settled so far
-  std::uint64_t done = 0, total = 0;       // bytes or people partitions; total 0 when unknown
+  std::uint64_t records = 0;          // read so far, or settled so far
+  std::uint64_t done = 0, total = 0;  // bytes or people partitions; total 0 when unknown
 };
 
 struct AccountRequest {
-  std::vector<std::string> inputs;         // files, folders, "-"
-  std::filesystem::path profile;           // empty: the native format
+  std::vector<std::string> inputs;  // files, folders, "-"
+  std::filesystem::path profile;    // empty: the native format
   bool dry_run = false;
   std::optional<std::filesystem::path> rejects;  // CSV of all records that did not simply count
   unsigned threads = 2;
   std::size_t memory_bytes = std::size_t{700} << 20;  // for records between intake and settling; more goes to a temporary file
   core::Millis now_ms = 0;
-  std::function<void(const Progress&)> progress;      // called a few times a second, from one thread at a time; may throw to stop the run
+  std::function<void(const Progress&)> progress;  // called a few times a second, from one thread at a time; may throw to stop the run
 };
 
 struct AccountReport {
   std::string programme, profile;
-  std::uint64_t run = 0;                   // 0: nothing was booked
+  std::uint64_t run = 0;                      // 0: nothing was booked
   std::optional<std::uint64_t> repeats = {};  // an earlier run of the very same inputs
   bool dry_run = false;
-  std::string inputs_digest = {};          // hex
+  std::string inputs_digest = {};  // hex
   Tally tally = {};
-  journal::Names names = {};               // of the tally's cells
+  journal::Names names = {};  // of the tally's cells
   std::uint64_t segments = 0, segment_rows = 0, segment_bytes = 0;
-  core::Day first_day = {}, last_day = {};           // of plausible records; empty range when there is none
+  core::Day first_day = {}, last_day = {};                         // of plausible records; empty range when there is none
   std::vector<std::string> methodologies = {}, illustrative = {};  // used
   std::uint64_t input_bytes = 0, spilled_bytes = 0;
   double seconds_intake = 0, seconds_look_back = 0, seconds_settle = 0, seconds_book = 0;

@@ -36,7 +36,9 @@ const identity::Programme& programme() {
 /// An instance in a folder that is gone afterwards.
 class City {
  public:
-  City() : folder_(fs::temp_directory_path() / fs::path("tanhui-test-" + std::to_string(std::random_device{}()))) { fs::create_directories(folder_); }
+  City() : folder_(fs::temp_directory_path() / fs::path("tanhui-test-" + std::to_string(std::random_device{}()))) {
+    fs::create_directories(folder_);
+  }
   ~City() { fs::remove_all(folder_); }
   City(const City&) = delete;
   City& operator=(const City&) = delete;
@@ -91,12 +93,15 @@ std::string clock(int minute) {  // of March 2025, local
   return fmt::format("2025-03-{:02}T{:02}:{:02}:00+08:00", 1 + minute / 1440, minute / 60 % 24, minute % 60);
 }
 
-std::string row(std::string_view event, std::string_view source, std::string_view person, std::string_view activity, int start, int end, std::int64_t quantity,
-                std::string_view evidence = "metered", std::string_view reversal = "") {
-  return fmt::format("{},{},{},{},420100,{},{},{},{},{}", event, source, person, activity, clock(start), clock(end), quantity, evidence, reversal);
+std::string row(std::string_view event, std::string_view source, std::string_view person, std::string_view activity, int start, int end,
+                std::int64_t quantity, std::string_view evidence = "metered", std::string_view reversal = "") {
+  return fmt::format("{},{},{},{},420100,{},{},{},{},{}", event, source, person, activity, clock(start), clock(end), quantity, evidence,
+                     reversal);
 }
 
-std::uint64_t count(const AccountReport& report, Outcome outcome, Reason reason) { return report.tally.records[std::size_t(outcome)][std::size_t(reason)]; }
+std::uint64_t count(const AccountReport& report, Outcome outcome, Reason reason) {
+  return report.tally.records[std::size_t(outcome)][std::size_t(reason)];
+}
 
 TEST(Account, AMetroRideOf13KilometresIs1019Point2Grams) {
   City city;
@@ -109,8 +114,10 @@ TEST(Account, AMetroRideOf13KilometresIs1019Point2Grams) {
 
 TEST(Account, OneRideOfFourSourcesIsCreditedOnce) {
   City city;
-  const auto report = city.account({row("m1", "map-app", "wang", "metro-ride", 478, 512, 12'500, "inferred"), row("g1", "metro-gate", "wang", "metro-ride", 480, 510, 13'000),
-                                    row("w1", "alipay", "wang", "metro-ride", 480, 511, 13'000), row("b1", "bank-ride", "wang", "metro-ride", 481, 510, 13'000)});
+  const auto report = city.account({row("m1", "map-app", "wang", "metro-ride", 478, 512, 12'500, "inferred"),
+                                    row("g1", "metro-gate", "wang", "metro-ride", 480, 510, 13'000),
+                                    row("w1", "alipay", "wang", "metro-ride", 480, 511, 13'000),
+                                    row("b1", "bank-ride", "wang", "metro-ride", 481, 510, 13'000)});
   EXPECT_EQ(report.tally.milligrams, 1'019'200);
   EXPECT_EQ(count(report, Outcome::duplicate, Reason::overlap), 3);
 }
@@ -165,7 +172,8 @@ TEST(Account, AReversalUnwindsAcrossRunsInEitherOrder) {
 
 TEST(Account, AnEventIdBelongsToOnePerson) {
   City city;
-  const auto report = city.account({row("a1", "metro-gate", "wang", "metro-ride", 480, 510, 13'000), row("a1", "metro-gate", "li", "metro-ride", 490, 520, 13'000)});
+  const auto report = city.account(
+      {row("a1", "metro-gate", "wang", "metro-ride", 480, 510, 13'000), row("a1", "metro-gate", "li", "metro-ride", 490, 520, 13'000)});
   EXPECT_EQ(count(report, Outcome::held, Reason::event_reused), 1);
   EXPECT_EQ(city.balance("li"), 0);
   const auto later = city.account({row("a1", "metro-gate", "zhao", "metro-ride", 3000, 3030, 13'000)});
@@ -181,7 +189,8 @@ TEST(Account, AnEventIdBelongsToOnePerson) {
 
 TEST(Account, TheSameInputAgainIsRecognisedAndChangesNothing) {
   City city;
-  const std::vector<std::string> rows{row("a1", "metro-gate", "wang", "metro-ride", 480, 510, 13'000), row("c1", "charger", "wang", "ev-charge", 600, 660, 30'000)};
+  const std::vector<std::string> rows{row("a1", "metro-gate", "wang", "metro-ride", 480, 510, 13'000),
+                                      row("c1", "charger", "wang", "ev-charge", 600, 660, 30'000)};
   const auto first = city.account(rows);
   const auto before = city.held();
   const auto second = city.account(rows);
@@ -220,7 +229,8 @@ TEST(Account, StoppedAnywhereItLeavesNothing) {
       EXPECT_TRUE(city.held().empty());
       EXPECT_TRUE(journal::latest_runs(city.instance().database(), 10).empty());
     }
-    EXPECT_TRUE(stopped || step == Progress::Step::settle || step == Progress::Step::intake) << "progress is said at most ten times a second";
+    EXPECT_TRUE(stopped || step == Progress::Step::settle || step == Progress::Step::intake)
+        << "progress is said at most ten times a second";
     if (stopped) city.account(rows);
     EXPECT_EQ(city.balance("wang"), 1'019'200) << "and the next run is whole";
   }
@@ -230,14 +240,15 @@ TEST(Account, StoppedAnywhereItLeavesNothing) {
 std::vector<std::string> crowded_week(std::uint32_t seed) {
   std::mt19937 random(seed);
   const auto any = [&](int limit) { return int(random() % std::uint32_t(limit)); };
-  constexpr std::array<std::string_view, 4> sources{"metro-gate", "alipay", "bank-ride", "map-app"}, evidences{"metered", "metered", "inferred", "declared"};
+  constexpr std::array<std::string_view, 4> sources{"metro-gate", "alipay", "bank-ride", "map-app"},
+      evidences{"metered", "metered", "inferred", "declared"};
   constexpr std::array<std::string_view, 3> activities{"metro-ride", "nev-ride", "ev-charge"};
   std::vector<std::string> rows;
   for (int i = 0; i < 150; ++i) {
     const auto activity = activities[std::size_t(any(3))];
     const int start = any(6 * 1440), length = 10 + any(60);
-    rows.push_back(row(fmt::format("e{}", any(140)), sources[std::size_t(any(4))], fmt::format("p{}", any(4)), activity, start, start + length, 1000 + any(15'000),
-                       evidences[std::size_t(any(4))], any(25) == 0 ? "1" : ""));
+    rows.push_back(row(fmt::format("e{}", any(140)), sources[std::size_t(any(4))], fmt::format("p{}", any(4)), activity, start,
+                       start + length, 1000 + any(15'000), evidences[std::size_t(any(4))], any(25) == 0 ? "1" : ""));
     if (any(5) == 0) rows.push_back(rows[std::size_t(any(int(rows.size())))]);
   }
   return rows;

@@ -26,10 +26,10 @@ struct Collision {
   std::uint8_t group = kNoGroup;
   Scope scope = Scope::person;
   When when = When::overlap;
-  std::uint8_t rank = 1;          // 0 goes first
-  std::uint64_t excludes = 0;     // groups (one bit each) whose private-car acts of the day are excluded
-  bool car_baseline = false;      // measured against a private car: a car-free day excludes it
-  core::Millis window_ms = 1;     // how long an act without an end occupies: its method's shortest duration; 0: it has no interval
+  std::uint8_t rank = 1;       // 0 goes first
+  std::uint64_t excludes = 0;  // groups (one bit each) whose private-car acts of the day are excluded
+  bool car_baseline = false;   // measured against a private car: a car-free day excludes it
+  core::Millis window_ms = 1;  // how long an act without an end occupies: its method's shortest duration; 0: it has no interval
 };
 
 /// Per person, activity and local day.
@@ -65,20 +65,20 @@ struct ActRule {
 struct Act {
   core::Millis start_ms = 0, end_ms = 0;  // equal when the source tells no end
   std::uint64_t event = 0, object = 0;
-  std::int64_t quantity = 0;              // the rule's main one; that of the act a tap or reading completes
-  std::int64_t milligrams = 0;            // quantified, then what is left of it
+  std::int64_t quantity = 0;    // the rule's main one; that of the act a tap or reading completes
+  std::int64_t milligrams = 0;  // quantified, then what is left of it
   std::int64_t points = 0;
-  std::uint64_t winner = 0;               // event key of the record that was kept instead
-  core::Day day;                          // local day of the start
-  std::uint32_t index = 0;                // where its row stands
-  std::uint32_t booking = 0;              // where what earlier runs booked for it stands
+  std::uint64_t winner = 0;   // event key of the record that was kept instead
+  core::Day day;              // local day of the start
+  std::uint32_t index = 0;    // where its row stands
+  std::uint32_t booking = 0;  // where what earlier runs booked for it stands
   std::uint32_t line = 0;
   std::uint16_t rule = 0, source = 0;
-  std::uint8_t priority = 0;              // of the source; lower wins
+  std::uint8_t priority = 0;  // of the source; lower wins
   Evidence evidence = Evidence::metered;
-  bool earlier = false;                   // stands in the journal already
+  bool earlier = false;  // stands in the journal already
   bool reversal = false;
-  bool repeated = false;                  // its event key occurs more than once
+  bool repeated = false;  // its event key occurs more than once
   Outcome outcome = Outcome::accepted;
   Reason reason = Reason::none;
 

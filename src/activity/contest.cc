@@ -74,7 +74,8 @@ void judge_objects(std::span<Claim> claims, const KeySet& objects, std::span<con
     for (end = begin; end < sharing.size() && key(sharing[end]) == key(sharing[begin]);) ++end;
     const auto group = std::span(sharing).subspan(begin, end - begin);
     if (rules[group[0]->act.rule].part == Part::reading) {
-      const Claim* owner = *std::min_element(group.begin(), group.end(), [](const Claim* a, const Claim* b) { return first_come(*a) < first_come(*b); });
+      const Claim* owner =
+          *std::min_element(group.begin(), group.end(), [](const Claim* a, const Claim* b) { return first_come(*a) < first_come(*b); });
       verdicts.meter_owner[owner->act.object] = owner->person;
       continue;
     }

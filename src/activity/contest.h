@@ -40,10 +40,10 @@ Contested find_contested(Shuffle& uses);
 /// Who keeps a contested key, and which acts lose their object to somebody else's.
 struct Verdicts {
   std::unordered_map<std::uint64_t, core::PersonKey> event_owner;
-  std::unordered_map<std::uint64_t, core::PersonKey> meter_owner;       // of objects whose readings are savings
-  std::unordered_map<std::uint64_t, std::uint64_t> lost_object;         // event key of the loser -> event key that was kept
-  std::unordered_set<std::uint64_t> judged_objects;                     // objects that were contested, won or lost
-  std::vector<core::PersonKey> people;                                  // everybody concerned, sorted: settled even without a new record
+  std::unordered_map<std::uint64_t, core::PersonKey> meter_owner;  // of objects whose readings are savings
+  std::unordered_map<std::uint64_t, std::uint64_t> lost_object;    // event key of the loser -> event key that was kept
+  std::unordered_set<std::uint64_t> judged_objects;                // objects that were contested, won or lost
+  std::vector<core::PersonKey> people;                             // everybody concerned, sorted: settled even without a new record
   bool empty() const { return people.empty(); }
   bool concerns(const core::PersonKey& person) const { return std::binary_search(people.begin(), people.end(), person); }
 };
@@ -52,8 +52,8 @@ struct Claim {
   core::PersonKey person;
   Act act;
 };
-/// `claims` are all records, new and earlier, with a contested event or object key. An event id belongs to the record that starts first, then ends
-/// first, then has the least quantity; an object to the preferred report (docs/reconciliation.md).
+/// `claims` are all records, new and earlier, with a contested event or object key. An event id belongs to the record that starts first,
+/// then ends first, then has the least quantity; an object to the preferred report (docs/reconciliation.md).
 Verdicts judge(std::vector<Claim> claims, const Contested& contested, std::span<const ActRule> rules);
 
 }  // namespace tanhui::activity

@@ -26,7 +26,8 @@ void Crediting::cap(Act& act) {
   const ActRule& rule = rules_[act.rule];
   auto used = std::find_if(used_.begin(), used_.end(), [&](const Used& one) { return one.activity == rule.activity; });
   if (used == used_.end()) used = used_.insert(used_.end(), Used{rule.activity});
-  const std::int64_t quantity_left = rule.cap.quantity == kNoLimit ? kNoLimit : std::max<std::int64_t>(0, rule.cap.quantity - used->quantity);
+  const std::int64_t quantity_left =
+      rule.cap.quantity == kNoLimit ? kNoLimit : std::max<std::int64_t>(0, rule.cap.quantity - used->quantity);
   const std::int64_t milligrams_left =
       rule.cap.milligrams == kNoLimit ? kNoLimit : std::max<std::int64_t>(0, rule.cap.milligrams - used->milligrams);
   if (used->acts >= rule.cap.acts || quantity_left == 0 || milligrams_left == 0) {

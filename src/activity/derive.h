@@ -12,8 +12,8 @@ namespace tanhui::activity {
 /// (a fare's least distance). Taps without a partner are held. A pair outside the rule's limits is rejected, both taps.
 void pair_taps(std::span<Act> acts, std::span<const ActRule> rules);
 
-constexpr int kBaselineDays = 7;                               // the "seven-day line" of the Shenzhen home electricity method
-constexpr core::Millis kCompleteDayMs = 23 * 3'600'000;        // the shortest day of a clock change
+constexpr int kBaselineDays = 7;                         // the "seven-day line" of the Shenzhen home electricity method
+constexpr core::Millis kCompleteDayMs = 23 * 3'600'000;  // the shortest day of a clock change
 
 /// Turns the open readings of one person into savings, meter by meter (object; 0 is one meter): mean of the seven days before, each
 /// complete, minus the day's use; nothing for a day without use (an empty home). The saving stands on the day's last reading.

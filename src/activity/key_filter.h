@@ -28,9 +28,7 @@ class KeyFilter {
       if ((words_[word_of(keys[i])].fetch_or(bit, std::memory_order_relaxed) & bit) != 0) candidates.push_back(keys[i]);
     }
   }
-  bool may_hold(std::uint64_t key) const {
-    return (words_[word_of(key)].load(std::memory_order_relaxed) >> (key & 63) & 1) != 0;
-  }
+  bool may_hold(std::uint64_t key) const { return (words_[word_of(key)].load(std::memory_order_relaxed) >> (key & 63) & 1) != 0; }
 
  private:
   std::uint64_t word_of(std::uint64_t key) const { return (key >> 6) & (bits_ / 64 - 1); }

@@ -109,10 +109,13 @@ class Backward {
     journal::Columns columns;
     for (std::size_t group = 0; group < opened.row_groups(); ++group) {
       if (auto status = opened.read(group, wanted, *input_.names, columns); !status) return status;
-      if (input_.names->reasons.size() > kReasons || input_.names->outcomes.size() > kOutcomes || input_.names->sources.size() > kSourcesMax) {
-        return core::Error{core::ErrorCode::refused, "account.newer-journal",
+      if (input_.names->reasons.size() > kReasons || input_.names->outcomes.size() > kOutcomes ||
+          input_.names->sources.size() > kSourcesMax) {
+        return core::Error{core::ErrorCode::refused,
+                           "account.newer-journal",
                            fmt::format("{} holds outcomes or reasons that this version does not know", segment.info.path.string()),
-                           "use the version of tanhui that wrote it, or a newer one", {{"segment", segment.info.path.string()}}};
+                           "use the version of tanhui that wrote it, or a newer one",
+                           {{"segment", segment.info.path.string()}}};
       }
       if (auto status = use(columns); !status) return status;
     }
@@ -143,12 +146,13 @@ class Backward {
 
   core::Result<std::uint16_t> rule_of(const journal::Columns& columns, std::size_t i) {
     const core::Day day = input_.zone.local_day(columns.start_ms[i]);
-    const std::uint64_t what = std::uint64_t(columns.methodology[i]) << 48 | std::uint64_t(columns.activity[i]) << 32 |
-                               std::uint64_t(columns.region[i]) << 16;
+    const std::uint64_t what =
+        std::uint64_t(columns.methodology[i]) << 48 | std::uint64_t(columns.activity[i]) << 32 | std::uint64_t(columns.region[i]) << 16;
     const auto key = std::pair(what, day.count);
     if (const auto known = rules_.find(key); known != rules_.end()) return known->second;
     const journal::Names& names = *input_.names;
-    auto rule = input_.rules->find_booked(names.methodologies[columns.methodology[i]], columns.activity[i], names.regions[columns.region[i]], day);
+    auto rule =
+        input_.rules->find_booked(names.methodologies[columns.methodology[i]], columns.activity[i], names.regions[columns.region[i]], day);
     if (rule) rules_[key] = *rule;
     return rule;
   }

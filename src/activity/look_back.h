@@ -26,17 +26,17 @@ struct LookBackInput {
   const KeyFilter* filter = nullptr;
   std::vector<std::uint64_t> candidates;  // keys that may repeat; beyond Packer::kCandidatesMax: all may
   std::vector<core::Day> touched;
-  int margin_days = 0;                    // 0: as many as the rules need
+  int margin_days = 0;  // 0: as many as the rules need
   RuleBook* rules = nullptr;
-  journal::Names* names = nullptr;        // grows by words only the journal knows
+  journal::Names* names = nullptr;  // grows by words only the journal knows
   std::function<std::uint8_t(std::uint16_t source)> priority;
   std::size_t memory_bytes = 0;
   core::Zone zone;
 };
 
 struct LookBack {
-  std::unique_ptr<KeySet> repeated;    // null: every key may repeat
-  std::unique_ptr<Shuffle> earlier;    // null: nothing of these days
+  std::unique_ptr<KeySet> repeated;  // null: every key may repeat
+  std::unique_ptr<Shuffle> earlier;  // null: nothing of these days
   Window window;
   int margin_days = 0;
   Verdicts verdicts;

@@ -37,7 +37,8 @@ PersonStage::PersonStage(const StageInput& input, core::Zone zone, AssetBook& as
       reconciler_(input.rules->rules()),
       has_object_(input.fresh_layout.object || input.earlier != nullptr),
       extras_(input.earlier != nullptr ? kExtraQuantities : input.fresh_layout.extras),
-      crediting_(input.rules->rules(), input.points, [this](const Act& act, std::int64_t quantity) { return quantify_one(act, quantity); }) {
+      crediting_(input.rules->rules(), input.points,
+                 [this](const Act& act, std::int64_t quantity) { return quantify_one(act, quantity); }) {
   for (const ActRule& rule : input.rules->rules()) {
     any_parts_ |= rule.part != Part::whole;
     any_objects_ |= rule.part != Part::reading && rule.collision.scope == Collision::Scope::object;
@@ -108,7 +109,9 @@ void PersonStage::gather(const Shuffle& shuffle, std::size_t partition, Gathered
 void PersonStage::sort(Gathered& rows) {
   const std::size_t words_per_row = rows.layout.words();
   const std::size_t count = rows.words.size() / words_per_row;
-  const auto row = [&](std::uint32_t index) -> const Row& { return *reinterpret_cast<const Row*>(rows.words.data() + index * words_per_row); };
+  const auto row = [&](std::uint32_t index) -> const Row& {
+    return *reinterpret_cast<const Row*>(rows.words.data() + index * words_per_row);
+  };
   std::uint64_t first_second = ~std::uint64_t{0};
   for (std::uint32_t i = 0; i < count; ++i) first_second = std::min(first_second, (row(i).when >> 20) / 1000);
   rows.order.resize(count);
@@ -251,8 +254,12 @@ void PersonStage::fold_revisions() {
     const Booked& later = booked_[act.booking];
     Booked& sum = booked_[before.booking];
     const bool newer = later.revision > sum.revision;
-    sum = {core::add_or_throw(sum.milligrams, later.milligrams), sum.points + later.points, std::max(sum.revision, later.revision),
-           newer ? later.outcome : sum.outcome, newer ? later.reason : sum.reason, newer ? later.winner : sum.winner};
+    sum = {core::add_or_throw(sum.milligrams, later.milligrams),
+           sum.points + later.points,
+           std::max(sum.revision, later.revision),
+           newer ? later.outcome : sum.outcome,
+           newer ? later.reason : sum.reason,
+           newer ? later.winner : sum.winner};
   }
   acts_.resize(kept + 1);
 }
@@ -397,8 +404,8 @@ void PersonStage::book_earlier(const core::PersonKey& person, const Act& act, Pa
   write_row(person, act, milligrams, points, std::uint16_t(booked.revision + 1), result);
 }
 
-void PersonStage::write_row(const core::PersonKey& person, const Act& act, std::int64_t milligrams, std::int64_t points, std::uint16_t revision,
-                            PartitionResult& result) {
+void PersonStage::write_row(const core::PersonKey& person, const Act& act, std::int64_t milligrams, std::int64_t points,
+                            std::uint16_t revision, PartitionResult& result) {
   const Gathered& source = rows_of(act);
   const RowView view = source.at(act.index);
   const Row& row = view.row();
@@ -451,8 +458,9 @@ void PersonStage::note(const Act& act, PartitionResult& result) const {
 void PersonStage::reserve(PartitionResult& result, std::size_t rows) const {
   journal::Columns& columns = result.rows;
   const auto make_room = [rows](auto&... column) { (column.reserve(rows), ...); };
-  make_room(columns.person, columns.start_ms, columns.duration_ms, columns.activity, columns.source, columns.region, columns.methodology, columns.event,
-            columns.evidence, columns.quantity, columns.outcome, columns.reason, columns.milligrams, columns.points, columns.winner, columns.revision);
+  make_room(columns.person, columns.start_ms, columns.duration_ms, columns.activity, columns.source, columns.region, columns.methodology,
+            columns.event, columns.evidence, columns.quantity, columns.outcome, columns.reason, columns.milligrams, columns.points,
+            columns.winner, columns.revision);
 }
 
 // Journal files are by day, so the rows are too; within a day they stay in person order, and start order within a person.

@@ -37,9 +37,9 @@ struct PartitionResult {
     core::Day day;
     std::size_t begin, end;
   };
-  journal::Columns rows;         // by day; within a day by person, start, source, event, revision
+  journal::Columns rows;  // by day; within a day by person, start, source, event, revision
   std::vector<DaySlice> days;
-  std::vector<Delta> deltas;     // by person
+  std::vector<Delta> deltas;  // by person
   std::vector<Noted> noted;
   Tally tally;
   explicit PartitionResult(const Tally& empty) : tally(empty) {}
@@ -99,7 +99,8 @@ class PersonStage {
   void book(const core::PersonKey& person, PartitionResult& result);
   void book_fresh(const core::PersonKey& person, const Act& act, PartitionResult& result);
   void book_earlier(const core::PersonKey& person, const Act& act, PartitionResult& result);
-  void write_row(const core::PersonKey& person, const Act& act, std::int64_t milligrams, std::int64_t points, std::uint16_t revision, PartitionResult& result);
+  void write_row(const core::PersonKey& person, const Act& act, std::int64_t milligrams, std::int64_t points, std::uint16_t revision,
+                 PartitionResult& result);
   void add_delta(const Act& act, std::int64_t milligrams, std::int64_t points);
   void note(const Act& act, PartitionResult& result) const;
   void reserve(PartitionResult& result, std::size_t rows) const;
@@ -114,11 +115,11 @@ class PersonStage {
   Crediting crediting_;
   Gathered fresh_, earlier_;
   std::vector<Act> acts_;
-  std::vector<Booked> booked_;               // of earlier acts, by Act::booking
+  std::vector<Booked> booked_;  // of earlier acts, by Act::booking
   std::vector<Delta> person_deltas_;
   std::vector<SortKey> sort_scratch_;
   std::vector<std::uint64_t> reordered_;
-  std::vector<core::Day> row_days_;          // of result.rows
+  std::vector<core::Day> row_days_;  // of result.rows
   std::vector<std::uint32_t> object_order_;
   std::vector<Act> object_acts_;
   bool any_parts_ = false, any_objects_ = false;

@@ -70,9 +70,8 @@ void Reconciler::settle_same_day(std::span<Act> acts) {
     const Collision& collision = rules_[acts[i].rule].collision;
     return std::tuple(collision.group, collision.when == Collision::When::always ? 0 : acts[i].day.count);
   };
-  std::sort(order_.begin(), order_.end(), [&](std::uint32_t a, std::uint32_t b) {
-    return key(a) != key(b) ? key(a) < key(b) : preferred(acts[a], acts[b], rules_);
-  });
+  std::sort(order_.begin(), order_.end(),
+            [&](std::uint32_t a, std::uint32_t b) { return key(a) != key(b) ? key(a) < key(b) : preferred(acts[a], acts[b], rules_); });
   for (std::size_t i = 1, kept = 0; i < order_.size(); ++i) {
     if (key(order_[i]) != key(order_[kept])) {
       kept = i;
@@ -155,9 +154,10 @@ void settle_object(std::span<Act> acts, std::span<const ActRule> rules) {
     const Collision& mine = rules[acts[i].rule].collision;
     for (std::size_t kept = 0; kept < i && acts[i].open(); ++kept) {
       if (!acts[kept].open() || acts[kept].event == acts[i].event) continue;
-      const bool collide = mine.when == Collision::When::always     ? true
-                           : mine.when == Collision::When::same_day ? acts[kept].day == acts[i].day
-                                                                    : acts[kept].start_ms < end_of(acts[i]) && acts[i].start_ms < end_of(acts[kept]);
+      const bool collide = mine.when == Collision::When::always ? true
+                           : mine.when == Collision::When::same_day
+                               ? acts[kept].day == acts[i].day
+                               : acts[kept].start_ms < end_of(acts[i]) && acts[i].start_ms < end_of(acts[kept]);
       if (collide) acts[i].decide(Outcome::duplicate, Reason::same_object, acts[kept].event);
     }
   }

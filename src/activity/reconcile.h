@@ -29,7 +29,7 @@ class Reconciler {
     std::uint64_t event;
   };
   std::span<const ActRule> rules_;
-  std::vector<std::uint32_t> order_;      // buffers are kept between people
+  std::vector<std::uint32_t> order_;  // buffers are kept between people
   std::vector<std::uint32_t> clusters_[Collision::kGroupsMax];
   std::vector<Interval> kept_;
 };

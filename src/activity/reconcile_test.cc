@@ -1,9 +1,8 @@
 #include "activity/reconcile.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
-
-#include <fmt/format.h>
 
 #include <random>
 
@@ -61,11 +60,16 @@ std::string settle(std::vector<Act> acts, std::span<const ActRule> rules) {
   reconciler.settle_repeats(acts);
   reconciler.settle_reversals(acts);
   reconciler.settle_collisions(acts);
-  std::sort(acts.begin(), acts.end(), [](const Act& a, const Act& b) { return std::tuple(a.event, a.reversal, a.outcome) < std::tuple(b.event, b.reversal, b.outcome); });
+  std::sort(acts.begin(), acts.end(), [](const Act& a, const Act& b) {
+    return std::tuple(a.event, a.reversal, a.outcome) < std::tuple(b.event, b.reversal, b.outcome);
+  });
   std::string text;
   for (const Act& one : acts) {
     text += std::to_string(one.event) + (one.reversal ? "r" : "");
-    text += one.outcome == Outcome::accepted ? "+" : one.outcome == Outcome::duplicate ? "=" + std::to_string(one.winner) : one.outcome == Outcome::held ? "?" : "-";
+    text += one.outcome == Outcome::accepted    ? "+"
+            : one.outcome == Outcome::duplicate ? "=" + std::to_string(one.winner)
+            : one.outcome == Outcome::held      ? "?"
+                                                : "-";
     text += " ";
   }
   return text;
@@ -83,19 +87,25 @@ TEST(Reconcile, WhoIsKept) {
       {"the same event twice counts once", {{0, 1, 0, 10}, {0, 1, 0, 10}}, "1+ 1=1 "},
       {"metered beats inferred though it starts later", {{0, 1, 0, 10, Evidence::inferred}, {0, 2, 5, 15}}, "1=2 2+ "},
       {"inferred beats declared", {{0, 1, 0, 10, Evidence::declared}, {0, 2, 5, 15, Evidence::inferred}}, "1=2 2+ "},
-      {"equal evidence: the programme's first source", {{0, 1, 0, 10, Evidence::metered, 2}, {0, 2, 5, 15, Evidence::metered, 1}}, "1=2 2+ "},
+      {"equal evidence: the programme's first source",
+       {{0, 1, 0, 10, Evidence::metered, 2}, {0, 2, 5, 15, Evidence::metered, 1}},
+       "1=2 2+ "},
       {"equal source: the earlier start", {{0, 2, 0, 10}, {0, 1, 5, 15}}, "1=2 2+ "},
       {"equal start: the smaller event key", {{0, 2, 0, 10}, {0, 1, 0, 15}}, "1+ 2=1 "},
       {"activities of one group collide", {{0, 1, 0, 10}, {1, 2, 5, 15}}, "1+ 2=1 "},
       {"groups do not", {{0, 1, 0, 10}, {2, 2, 5, 15}}, "1+ 2+ "},
       {"k sources, one act", {{0, 1, 0, 10}, {0, 2, 1, 11}, {0, 3, 2, 12}, {0, 4, 3, 9}}, "1+ 2=1 3=1 4=1 "},
       {"a loser blocks nobody: 2 loses to 1, so 3 stays", {{0, 1, 0, 10}, {0, 2, 5, 25}, {0, 3, 20, 30}}, "1+ 2=1 3+ "},
-      {"a long best report takes both ends", {{0, 1, 0, 10, Evidence::inferred}, {0, 2, 5, 25}, {0, 3, 20, 30, Evidence::inferred}}, "1=2 2+ 3=2 "},
+      {"a long best report takes both ends",
+       {{0, 1, 0, 10, Evidence::inferred}, {0, 2, 5, 25}, {0, 3, 20, 30, Evidence::inferred}},
+       "1=2 2+ 3=2 "},
       {"two instants at one moment are one act", {{0, 1, 5, 5}, {0, 2, 5, 5}}, "1+ 2=1 "},
       {"steps without an interval overlap nothing", {{2, 1, 5, 5}, {2, 2, 5, 5}, {2, 3, 0, 10}}, "1+ 2+ 3+ "},
       {"an instant inside a ride", {{0, 1, 0, 10}, {0, 2, 5, 5}}, "1+ 2=1 "},
       {"one a day", {{4, 1, 0, 10}, {4, 2, 700, 710}, {4, 3, 1500, 1510}}, "1+ 2=1 3+ "},
-      {"a car-free day excludes car-baseline trips of that day only", {{3, 9, 0, 1439}, {1, 1, 60, 90}, {0, 2, 100, 130}, {1, 3, 1500, 1530}}, "1=9 2+ 3+ 9+ "},
+      {"a car-free day excludes car-baseline trips of that day only",
+       {{3, 9, 0, 1439}, {1, 1, 60, 90}, {0, 2, 100, 130}, {1, 3, 1500, 1530}},
+       "1=9 2+ 3+ 9+ "},
       {"same event, other content: the earlier one stays", {{0, 1, 30, 40}, {0, 1, 0, 10}}, "1+ 1=1 "},
   };
   for (const auto& [why, given, outcome] : rows) {
@@ -129,9 +139,9 @@ TEST(Reconcile, OneObjectOnce) {
 
 rc::Gen<std::vector<Act>> any_acts() {
   return rc::gen::map(
-      rc::gen::container<std::vector<std::tuple<std::uint8_t, std::uint8_t, std::uint16_t, std::uint8_t, std::uint8_t>>>(
-          rc::gen::tuple(rc::gen::inRange<std::uint8_t>(0, 5), rc::gen::inRange<std::uint8_t>(1, 30), rc::gen::inRange<std::uint16_t>(0, 3000),
-                         rc::gen::inRange<std::uint8_t>(0, 60), rc::gen::inRange<std::uint8_t>(0, 9))),
+      rc::gen::container<std::vector<std::tuple<std::uint8_t, std::uint8_t, std::uint16_t, std::uint8_t, std::uint8_t>>>(rc::gen::tuple(
+          rc::gen::inRange<std::uint8_t>(0, 5), rc::gen::inRange<std::uint8_t>(1, 30), rc::gen::inRange<std::uint16_t>(0, 3000),
+          rc::gen::inRange<std::uint8_t>(0, 60), rc::gen::inRange<std::uint8_t>(0, 9))),
       [](const auto& tuples) {
         std::vector<Act> acts;
         for (const auto& [rule, event, start, length, rank] : tuples) {
@@ -167,7 +177,8 @@ RC_GTEST_PROP(ReconcileProperty, KeptReportsNeverCollideAndEveryLoserHasAWinner,
         if (one.rule <= 2) RC_ASSERT(one.start_ms >= end(other) || other.start_ms >= end(one));
       }
     } else {
-      const auto winner = std::find_if(acts.begin(), acts.end(), [&](const Act& other) { return other.event == one.winner && other.open(); });
+      const auto winner =
+          std::find_if(acts.begin(), acts.end(), [&](const Act& other) { return other.event == one.winner && other.open(); });
       RC_ASSERT(one.reason == Reason::same_event || winner != acts.end());
     }
   }
@@ -180,7 +191,8 @@ RC_GTEST_PROP(ReconcileProperty, KSourcesOfDisjointActsAreCreditedOnceEach, ()) 
   for (int trip = 0; trip < trips; ++trip) {
     for (int source = 0; source < sources; ++source) {
       const int start = 60 * trip + *rc::gen::inRange(0, 10);
-      acts.push_back(act({0, std::uint64_t(1 + trip * sources + source), start, start + 30, Evidence(*rc::gen::inRange(0, 3)), std::uint8_t(source)}));
+      acts.push_back(
+          act({0, std::uint64_t(1 + trip * sources + source), start, start + 30, Evidence(*rc::gen::inRange(0, 3)), std::uint8_t(source)}));
     }
   }
   std::sort(acts.begin(), acts.end(), in_order);
@@ -205,7 +217,8 @@ TEST(Credit, CapsAndPoints) {
   EXPECT_EQ(run({.acts = 1}, {1, 1000}, 2), "2000/2/credited 0/0/daily-cap ");
   EXPECT_EQ(run({.quantity = 1500}, {1, 1000}, 3), "2000/2/credited 1000/1/daily-cap-part 0/0/daily-cap ");
   EXPECT_EQ(run({.milligrams = 2999}, {1, 1000}, 3), "2000/2/credited 999/0/daily-cap-part 0/0/daily-cap ");
-  EXPECT_EQ(run({}, {1, 3000}, 4), "2000/0/credited 2000/1/credited 2000/1/credited 2000/0/credited ") << "rounded down over the day, not per act";
+  EXPECT_EQ(run({}, {1, 3000}, 4), "2000/0/credited 2000/1/credited 2000/1/credited 2000/0/credited ")
+      << "rounded down over the day, not per act";
   EXPECT_EQ(run({}, {1, 1000, 3}, 3), "2000/2/credited 2000/1/credited 2000/0/credited ") << "at most three a day";
   EXPECT_EQ(run({}, {0, 1}, 1), "2000/0/credited ");
 }
@@ -248,7 +261,9 @@ TEST(Derive, TapsBecomeRides) {
       {"the next day's exit is not ours", {tap(0, 1, 0), tap(1, 2, 1440)}, "awaiting-exit awaiting-entry "},
       {"too fast for its distance", {tap(0, 1, 0), tap(1, 2, 1, 40'000)}, "too-fast too-fast "},
       {"too short a way", {tap(0, 1, 0), tap(1, 2, 10, 0)}, "quantity-too-small quantity-too-small "},
-      {"an hour's clock: out before in where a ride is open", {tap(0, 1, 0), tap(0, 2, 60), tap(1, 3, 60), tap(1, 4, 120)}, "paired paired credited credited "},
+      {"an hour's clock: out before in where a ride is open",
+       {tap(0, 1, 0), tap(0, 2, 60), tap(1, 3, 60), tap(1, 4, 120)},
+       "paired paired credited credited "},
       {"an hour's clock: in before out where none is", {tap(1, 1, 60), tap(0, 2, 60)}, "credited paired "},
   };
   for (auto [why, taps, outcome] : rows) {

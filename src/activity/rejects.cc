@@ -28,12 +28,16 @@ std::string winner_text(const Noted& noted, const RecordSource& source) {
 
 core::Status check_rejects_file(const std::filesystem::path& path) {
   if (std::ofstream(path, std::ios::binary | std::ios::app)) return core::Done{};
-  return core::Error{core::ErrorCode::invalid_input, "rejects.unwritable", fmt::format("the rejects file {} cannot be written", path.string()),
-                     "name a file in a folder that exists and that you may write to", {{"file", path.string()}}};
+  return core::Error{core::ErrorCode::invalid_input,
+                     "rejects.unwritable",
+                     fmt::format("the rejects file {} cannot be written", path.string()),
+                     "name a file in a folder that exists and that you may write to",
+                     {{"file", path.string()}}};
 }
 
 void write_rejects_file(const std::filesystem::path& path, std::vector<Noted> noted, const RecordSource& source) {
-  std::sort(noted.begin(), noted.end(), [](const Noted& a, const Noted& b) { return std::tuple(a.line, a.reason) < std::tuple(b.line, b.reason); });
+  std::sort(noted.begin(), noted.end(),
+            [](const Noted& a, const Noted& b) { return std::tuple(a.line, a.reason) < std::tuple(b.line, b.reason); });
   std::ofstream file;
   file.exceptions(std::ios::badbit | std::ios::failbit);
   file.open(path, std::ios::binary | std::ios::trunc);

@@ -75,15 +75,19 @@ std::uint16_t RuleBook::find(std::uint16_t activity, std::string_view region, co
   return make(*method, activity, where, year_of(when));
 }
 
-core::Result<std::uint16_t> RuleBook::find_booked(std::string_view methodology, std::uint16_t activity, std::string_view region, core::Day day) {
+core::Result<std::uint16_t> RuleBook::find_booked(std::string_view methodology, std::uint16_t activity, std::string_view region,
+                                                  core::Day day) {
   const std::size_t at = methodology.rfind('@');
   int version = 0;
   if (at != std::string_view::npos) std::from_chars(methodology.data() + at + 1, methodology.data() + methodology.size(), version);
   const methodology::Methodology* method = library_.find(methodology.substr(0, at), version);
   if (method == nullptr || activity >= library_.activities().size()) {
-    return core::Error{core::ErrorCode::not_found, "account.methodology-gone",
-                       fmt::format("earlier records were quantified by methodology {} for an activity type; the library no longer has both", methodology),
-                       "put the file of that version back; released versions are never removed", {{"methodology", std::string(methodology)}}};
+    return core::Error{
+        core::ErrorCode::not_found,
+        "account.methodology-gone",
+        fmt::format("earlier records were quantified by methodology {} for an activity type; the library no longer has both", methodology),
+        "put the file of that version back; released versions are never removed",
+        {{"methodology", std::string(methodology)}}};
   }
   const std::string_view where = place(act_of(library_.activities()[activity], activity), region);
   const std::scoped_lock lock(mutex_);
@@ -132,21 +136,25 @@ std::uint16_t RuleBook::make(const methodology::Methodology& method, std::uint16
   return index_[key] = std::uint16_t(rules_.size() - 1);
 }
 
-void RuleBook::quantify(std::uint16_t rule, std::span<const std::span<const std::int64_t>> quantities, std::span<std::int64_t> milligrams) const {
+void RuleBook::quantify(std::uint16_t rule, std::span<const std::span<const std::int64_t>> quantities,
+                        std::span<std::int64_t> milligrams) const {
   constexpr std::size_t kPiece = 1024;
   std::array<std::uint8_t, kPiece> flags;
   std::array<std::span<const std::int64_t>, kQuantities> piece;
   for (std::size_t begin = 0; begin < milligrams.size(); begin += kPiece) {
     const std::size_t count = std::min(kPiece, milligrams.size() - begin);
-    for (std::size_t i = 0; i < quantities.size(); ++i) piece[i] = quantities[i].empty() ? quantities[i] : quantities[i].subspan(begin, count);
-    made_[rule].program.evaluate(std::span(piece).first(quantities.size()), milligrams.subspan(begin, count), std::span(flags).first(count));
+    for (std::size_t i = 0; i < quantities.size(); ++i)
+      piece[i] = quantities[i].empty() ? quantities[i] : quantities[i].subspan(begin, count);
+    made_[rule].program.evaluate(std::span(piece).first(quantities.size()), milligrams.subspan(begin, count),
+                                 std::span(flags).first(count));
   }
 }
 
 std::vector<std::string> RuleBook::illustrative() const {
   std::vector<std::string> ids;
   for (const Made& made : made_) {
-    if (made.program.status() == methodology::Status::illustrative && std::find(ids.begin(), ids.end(), made.methodology->id) == ids.end()) {
+    if (made.program.status() == methodology::Status::illustrative &&
+        std::find(ids.begin(), ids.end(), made.methodology->id) == ids.end()) {
       ids.push_back(made.methodology->id);
     }
   }

@@ -25,7 +25,7 @@ class RuleBook {
   struct Lookup {
     std::string as_region;                         // empty: the record's own
     std::map<std::size_t, std::string> elsewhere;  // by the activity an act is quantified as
-    std::optional<core::Day> as_day;  // the day that decides validity and factors, instead of the record's own
+    std::optional<core::Day> as_day;               // the day that decides validity and factors, instead of the record's own
   };
   RuleBook(const methodology::Library& library, const methodology::Selection& selection, Lookup lookup);
 
@@ -75,7 +75,8 @@ class RuleCache {
   template <class CodeOf>
   std::uint16_t find(std::uint16_t activity, std::uint16_t region, const CodeOf& code_of, core::Day day) {
     Last& last = last_[activity];
-    if (last.day == day && last.region == region) [[likely]] return last.rule;
+    if (last.day == day && last.region == region) [[likely]]
+      return last.rule;
     const std::uint64_t key = std::uint64_t(activity) << 48 | std::uint64_t(region) << 32 | std::uint32_t(day.count);
     auto found = known_.find(key);
     if (found == known_.end()) found = known_.emplace(key, book_.find(activity, code_of(region), day)).first;
@@ -96,7 +97,8 @@ class RuleCache {
 /// The ledger assets a run credits, by index; indexes stay.
 class AssetBook {
  public:
-  AssetBook(std::string programme, std::int64_t points_expire_after_days) : programme_(std::move(programme)), expire_(points_expire_after_days) {}
+  AssetBook(std::string programme, std::int64_t points_expire_after_days)
+      : programme_(std::move(programme)), expire_(points_expire_after_days) {}
   std::uint32_t reduction(std::string_view category, int vintage_year);
   std::uint32_t points(core::Day earned);
   std::vector<ledger::Asset> assets() const;

@@ -17,7 +17,10 @@ constexpr std::size_t kRegionBytes = std::size_t{8} << 20;  // blocks are cut fr
 }  // namespace
 
 Shuffle::Shuffle(std::size_t words_per_row, std::size_t memory_bytes, std::filesystem::path spill_folder)
-    : words_per_row_(words_per_row), blocks_max_(memory_bytes / kBlockBytes), spill_folder_(std::move(spill_folder)), partitions_(kPartitions) {}
+    : words_per_row_(words_per_row),
+      blocks_max_(memory_bytes / kBlockBytes),
+      spill_folder_(std::move(spill_folder)),
+      partitions_(kPartitions) {}
 
 Shuffle::~Shuffle() {
   for (void* region : regions_) munmap(region, kRegionBytes);
@@ -96,7 +99,8 @@ const std::uint64_t* Shuffle::load(const Block& block, std::vector<std::uint64_t
   scratch.resize(kBlockBytes / 8);
   std::size_t done = 0;
   while (done < 8 * block.words) {
-    const ssize_t got = pread(spill_file_, reinterpret_cast<char*>(scratch.data()) + done, 8 * block.words - done, off_t(block.offset + done));
+    const ssize_t got =
+        pread(spill_file_, reinterpret_cast<char*>(scratch.data()) + done, 8 * block.words - done, off_t(block.offset + done));
     if (got == 0 || (got < 0 && errno != EINTR)) fail("read back records beyond the memory budget");
     if (got > 0) done += std::size_t(got);
   }

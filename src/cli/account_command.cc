@@ -32,15 +32,16 @@ class ProgressLine {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
     std::string line;
     if (progress.step == Step::intake) {
-      line = fmt::format("{}  {} {}  {} {}", chinese_ ? "读取" : "reading", grouped(std::int64_t(progress.records)), chinese_ ? "条" : "records",
-                         grouped(std::int64_t(double(progress.records) / std::max(seconds, 0.001))), chinese_ ? "条/秒" : "records/s");
+      line = fmt::format("{}  {} {}  {} {}", chinese_ ? "读取" : "reading", grouped(std::int64_t(progress.records)),
+                         chinese_ ? "条" : "records", grouped(std::int64_t(double(progress.records) / std::max(seconds, 0.001))),
+                         chinese_ ? "条/秒" : "records/s");
       if (progress.total > 0 && progress.done > 0) {
         const double part = std::min(1.0, double(progress.done) / double(progress.total));
         line += fmt::format("  {:.0f} %  {} {:.0f} s", 100 * part, chinese_ ? "读完还需" : "read in", seconds * (1 - part) / part);
       }
     } else if (progress.step == Step::settle) {
-      line = fmt::format("{}  {} {}  {:.0f} %", chinese_ ? "核算" : "accounting", grouped(std::int64_t(progress.records)), chinese_ ? "条" : "records",
-                         100.0 * double(progress.done) / double(std::max<std::uint64_t>(progress.total, 1)));
+      line = fmt::format("{}  {} {}  {:.0f} %", chinese_ ? "核算" : "accounting", grouped(std::int64_t(progress.records)),
+                         chinese_ ? "条" : "records", 100.0 * double(progress.done) / double(std::max<std::uint64_t>(progress.total, 1)));
     } else {
       line = progress.step == Step::look_back ? (chinese_ ? "回查历史记录" : "looking back") : (chinese_ ? "入账" : "booking");
     }
@@ -101,7 +102,8 @@ int run(const Options& options, const Shell& shell) {
   const auto report = activity::account(opened, *programme, *library, request);
   line.clear();
   if (!report) return complain(report.error(), shell.chinese());
-  fmt::print("{}{}", options.report == "json" ? report_json(*report, *programme) : report_text(*report, *programme, *library, shell.chinese()),
+  fmt::print("{}{}",
+             options.report == "json" ? report_json(*report, *programme) : report_text(*report, *programme, *library, shell.chinese()),
              options.report == "json" ? "\n" : "");
   return kOk;
 }
@@ -111,15 +113,18 @@ int run(const Options& options, const Shell& shell) {
 void add_account_command(CLI::App& app, const Shell& shell, int& exit_code) {
   auto* command = app.add_subcommand("account", "Account activity records: files in, credited accounts and a report out");
   auto options = std::make_shared<Options>();
-  command->add_option("files", options->inputs, "CSV, NDJSON, JSON or Parquet, plain, gzip or zstd; folders; - for standard input")->required();
+  command->add_option("files", options->inputs, "CSV, NDJSON, JSON or Parquet, plain, gzip or zstd; folders; - for standard input")
+      ->required();
   command->add_option("-p,--programme", options->programme, "programme the records belong to (default: the profile's, else wuhan-demo)");
   command->add_option("--profile", options->profile, "how the files are read: a name of profiles/ or a file (default: native)");
   command->add_option("--report", options->report, "table or json")->check(CLI::IsMember({"table", "json"}));
-  command->add_option("--rejects", options->rejects, "write every record that did not simply count, with line and reason, to this CSV file");
+  command->add_option("--rejects", options->rejects,
+                      "write every record that did not simply count, with line and reason, to this CSV file");
   command->add_flag("--dry-run", options->dry_run, "compute and report everything, book nothing");
   command->add_flag("-q,--quiet", options->quiet, "no progress line");
   command->add_option("--threads", options->threads, "threads to use")->check(CLI::Range(1, 64));
-  command->add_option("--memory", options->memory_mb, "MiB for records between intake and settling; the rest goes to a temporary file")->check(CLI::Range(16, 1 << 20));
+  command->add_option("--memory", options->memory_mb, "MiB for records between intake and settling; the rest goes to a temporary file")
+      ->check(CLI::Range(16, 1 << 20));
   command->callback([options, &shell, &exit_code] { exit_code = run(*options, shell); });
 }
 

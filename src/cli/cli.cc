@@ -1,10 +1,10 @@
 #include "cli/cli.h"
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <malloc.h>
 #include <sys/resource.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <iostream>
 #include <limits>
@@ -29,8 +29,8 @@ void allow_many_files() {
   }
 }
 
-// Memory that was touched once is kept: on virtual machines a page's first touch costs more than all work on it. Large buffers come and go with
-// every partition of a run, and by default each of them would be given back to the system and taken again.
+// Memory that was touched once is kept: on virtual machines a page's first touch costs more than all work on it. Large buffers come and go
+// with every partition of a run, and by default each of them would be given back to the system and taken again.
 void keep_memory() {
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
@@ -47,7 +47,8 @@ int parse_and_run(int argc, char** argv) {
 
   CLI::App app("Tanhui: open infrastructure for carbon inclusion", "tanhui");
   app.set_version_flag("--version", "tanhui 0.1.0");
-  app.add_option("--instance", shell.instance, "folder of the installation: accounts, journal, key (default .instance, or TANHUI_INSTANCE)");
+  app.add_option("--instance", shell.instance,
+                 "folder of the installation: accounts, journal, key (default .instance, or TANHUI_INSTANCE)");
   app.add_option("--home", shell.home, "folder with methodologies/, programmes/, profiles/ (default: the source tree, or TANHUI_HOME)");
   app.add_option("--lang", shell.language, "en or zh")->check(CLI::IsMember({"en", "zh"}));
   app.require_subcommand(1);
@@ -81,7 +82,8 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "error: {}\n  what to do: nothing was booked; this is a mistake in the program, please report it\n", broken.what());
     return kFailed;
   } catch (const std::exception& failure) {
-    fmt::print(stderr, "error: {}\n  what to do: nothing was booked; mend the cause (disk, memory, rights) and try again\n", failure.what());
+    fmt::print(stderr, "error: {}\n  what to do: nothing was booked; mend the cause (disk, memory, rights) and try again\n",
+               failure.what());
     return kFailed;
   }
 }

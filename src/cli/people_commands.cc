@@ -1,9 +1,9 @@
 #include "cli/people_commands.h"
 
+#include <boost/json.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/json.hpp>
 #include <charconv>
 
 #include "activity/record.h"
@@ -44,7 +44,8 @@ struct Line {
   core::Day day;
 };
 
-core::Result<std::vector<Line>> lines_of(identity::Instance& instance, const core::PersonKey& person, const Options& options, core::Day first, core::Day last) {
+core::Result<std::vector<Line>> lines_of(identity::Instance& instance, const core::PersonKey& person, const Options& options,
+                                         core::Day first, core::Day last) {
   std::vector<Line> lines;
   journal::Names names;
   journal::Columns columns;
@@ -59,21 +60,25 @@ core::Result<std::vector<Line>> lines_of(identity::Instance& instance, const cor
         if (auto status = opened.read(group, journal::ColumnSet::all(), names, columns); !status) return status.error();
         const auto [from, to] = std::equal_range(columns.person.begin(), columns.person.end(), person);
         for (auto i = std::size_t(from - columns.person.begin()); i < std::size_t(to - columns.person.begin()); ++i) {
-          lines.push_back({columns.start_ms[i], columns.milligrams[i], columns.points[i], columns.quantity[i], columns.event[i], columns.revision[i], segment.run,
-                           programme, names.activities[columns.activity[i]], names.sources[columns.source[i]],
+          lines.push_back({columns.start_ms[i], columns.milligrams[i], columns.points[i], columns.quantity[i], columns.event[i],
+                           columns.revision[i], segment.run, programme, names.activities[columns.activity[i]],
+                           names.sources[columns.source[i]],
                            columns.methodology[i] == journal::kNoName ? "" : names.methodologies[columns.methodology[i]],
                            names.outcomes[columns.outcome[i]], names.reasons[columns.reason[i]], segment.day});
         }
       }
     }
   }
-  std::sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return std::tuple(b.start_ms, a.revision) < std::tuple(a.start_ms, b.revision); });
+  std::sort(lines.begin(), lines.end(),
+            [](const Line& a, const Line& b) { return std::tuple(b.start_ms, a.revision) < std::tuple(a.start_ms, b.revision); });
   return lines;
 }
 
 std::string asset_text(const ledger::Asset& asset, bool chinese) {
   if (asset.kind == ledger::AssetKind::points) {
-    const std::string until = asset.period == 0 ? (chinese ? "长期有效" : "never ends") : fmt::format("{} {}-{:02}", chinese ? "有效至" : "until", asset.period / 100, asset.period % 100);
+    const std::string until = asset.period == 0
+                                  ? (chinese ? "长期有效" : "never ends")
+                                  : fmt::format("{} {}-{:02}", chinese ? "有效至" : "until", asset.period / 100, asset.period % 100);
     return fmt::format("{} ({})", chinese ? "积分" : "points", until);
   }
   return fmt::format("{} {} {}", chinese ? "减排量" : "reduction", asset.category, asset.period);
@@ -90,8 +95,8 @@ std::string outcome_text(const Line& line, bool chinese) {
   return line.reason == "credited" ? line.outcome : fmt::format("{}: {}", line.outcome, line.reason);
 }
 
-void print_statement(identity::Instance& instance, const core::PersonKey& person, const std::vector<Line>& lines, const Options& options, const Shell& shell,
-                     const core::Zone& zone) {
+void print_statement(identity::Instance& instance, const core::PersonKey& person, const std::vector<Line>& lines, const Options& options,
+                     const Shell& shell, const core::Zone& zone) {
   const bool chinese = shell.chinese();
   fmt::print("{} {}\n\n", chinese ? "账户" : "account", core::to_hex(person));
   Table balances({Align::left, Align::left, Align::right});
@@ -100,7 +105,8 @@ void print_statement(identity::Instance& instance, const core::PersonKey& person
     balances.row({balance.asset.programme, asset_text(balance.asset, chinese), amount_text(balance.asset, balance.amount)});
   }
   for (const auto& debt : ledger::debts(instance.database(), person)) {
-    balances.row({debt.asset.programme, fmt::format("{} {}", chinese ? "欠" : "owed", asset_text(debt.asset, chinese)), amount_text(debt.asset, -debt.amount)});
+    balances.row({debt.asset.programme, fmt::format("{} {}", chinese ? "欠" : "owed", asset_text(debt.asset, chinese)),
+                  amount_text(debt.asset, -debt.amount)});
   }
   fmt::print("{}\n", balances.text());
   Table table({Align::left, Align::left, Align::left, Align::right, Align::right, Align::left, Align::left});
@@ -111,35 +117,55 @@ void print_statement(identity::Instance& instance, const core::PersonKey& person
     std::string time = core::to_text_utc(zone.local_millis(line.start_ms)).substr(0, 16);
     time[10] = ' ';
     const std::string mark = line.revision > 0 ? fmt::format(" ({} {})", chinese ? "调整" : "adjusted by run", line.run) : "";
-    table.row({time, line.activity, line.source, kilograms(line.milligrams), grouped(line.points), outcome_text(line, chinese) + mark, line.methodology});
+    table.row({time, line.activity, line.source, kilograms(line.milligrams), grouped(line.points), outcome_text(line, chinese) + mark,
+               line.methodology});
   }
   fmt::print("{}", table.text());
   if (lines.size() > options.limit) {
-    fmt::print(fmt::runtime(chinese ? "  另有 {} 条更早的记录（--limit 显示更多）\n" : "  and {} earlier lines (--limit shows more)\n"), lines.size() - options.limit);
+    fmt::print(fmt::runtime(chinese ? "  另有 {} 条更早的记录（--limit 显示更多）\n" : "  and {} earlier lines (--limit shows more)\n"),
+               lines.size() - options.limit);
   }
 }
 
 std::string statement_json(identity::Instance& instance, const core::PersonKey& person, const std::vector<Line>& lines) {
   boost::json::array balances, debts, records;
   const auto asset = [](const ledger::Balance& balance) {
-    return boost::json::object{{"kind", ledger::name(balance.asset.kind)}, {"programme", balance.asset.programme}, {"category", balance.asset.category},
-                               {"period", balance.asset.period}, {"amount", balance.amount}};
+    return boost::json::object{{"kind", ledger::name(balance.asset.kind)},
+                               {"programme", balance.asset.programme},
+                               {"category", balance.asset.category},
+                               {"period", balance.asset.period},
+                               {"amount", balance.amount}};
   };
   for (const auto& balance : ledger::balances(instance.database(), person)) balances.push_back(asset(balance));
   for (const auto& debt : ledger::debts(instance.database(), person)) debts.push_back(asset(debt));
   for (const Line& line : lines) {
-    records.push_back({{"start", core::to_text_utc(line.start_ms)}, {"day", core::to_text(line.day)}, {"programme", line.programme}, {"activity", line.activity},
-                       {"source", line.source}, {"event", fmt::format("{:016x}", line.event)}, {"quantity", line.quantity}, {"milligrams", line.milligrams},
-                       {"points", line.points}, {"outcome", line.outcome}, {"reason", line.reason}, {"methodology", line.methodology},
-                       {"revision", line.revision}, {"run", line.run}});
+    records.push_back({{"start", core::to_text_utc(line.start_ms)},
+                       {"day", core::to_text(line.day)},
+                       {"programme", line.programme},
+                       {"activity", line.activity},
+                       {"source", line.source},
+                       {"event", fmt::format("{:016x}", line.event)},
+                       {"quantity", line.quantity},
+                       {"milligrams", line.milligrams},
+                       {"points", line.points},
+                       {"outcome", line.outcome},
+                       {"reason", line.reason},
+                       {"methodology", line.methodology},
+                       {"revision", line.revision},
+                       {"run", line.run}});
   }
-  return boost::json::serialize(boost::json::object{{"person", core::to_hex(person)}, {"balances", std::move(balances)}, {"debts", std::move(debts)}, {"records", std::move(records)}});
+  return boost::json::serialize(boost::json::object{
+      {"person", core::to_hex(person)}, {"balances", std::move(balances)}, {"debts", std::move(debts)}, {"records", std::move(records)}});
 }
 
 core::Result<core::Day> day_option(const std::string& text, core::Day otherwise) {
   if (text.empty()) return otherwise;
   if (const auto day = core::parse_day(text)) return *day;
-  return core::Error{core::ErrorCode::invalid_input, "statement.bad-day", fmt::format("'{}' is not a day", text), "write it like 2025-03-01", {{"day", text}}};
+  return core::Error{core::ErrorCode::invalid_input,
+                     "statement.bad-day",
+                     fmt::format("'{}' is not a day", text),
+                     "write it like 2025-03-01",
+                     {{"day", text}}};
 }
 
 // Times are shown as the programme's people read them; with several programmes, as those of the newest record.
@@ -160,8 +186,12 @@ int statement(const Options& options, const Shell& shell) {
   const auto lines = lines_of(opened, person, options, *first, *last);
   if (!lines) return complain(lines.error(), shell.chinese());
   if (lines->empty() && ledger::balances(opened.database(), person).empty()) {
-    return complain({core::ErrorCode::not_found, "statement.unknown-person", fmt::format("nothing is known of '{}'", options.person),
-                     "give the id as the partner sends it, or the 32 digits of the account", {{"person", options.person}}}, shell.chinese());
+    return complain({core::ErrorCode::not_found,
+                     "statement.unknown-person",
+                     fmt::format("nothing is known of '{}'", options.person),
+                     "give the id as the partner sends it, or the 32 digits of the account",
+                     {{"person", options.person}}},
+                    shell.chinese());
   }
   const auto zone = zone_of(*lines, options, shell);
   if (!zone) return complain(zone.error(), shell.chinese());
@@ -181,22 +211,35 @@ int balance(const Options& options, const Shell& shell) {
   const bool chinese = shell.chinese();
   boost::json::array json;
   Table table({Align::left, Align::left, Align::right, Align::right, Align::right});
-  table.head(chinese ? std::vector<std::string>{"项目", "资产", "持有", "账户数", "签发"} : std::vector<std::string>{"programme", "asset", "held", "accounts", "issued"});
+  table.head(chinese ? std::vector<std::string>{"项目", "资产", "持有", "账户数", "签发"}
+                     : std::vector<std::string>{"programme", "asset", "held", "accounts", "issued"});
   for (const auto& total : ledger::totals(opened.database())) {
     if (!options.programme.empty() && total.asset.programme != options.programme) continue;
-    table.row({total.asset.programme, asset_text(total.asset, chinese), amount_text(total.asset, total.held), grouped(total.holders), amount_text(total.asset, total.issued)});
-    json.push_back({{"kind", ledger::name(total.asset.kind)}, {"programme", total.asset.programme}, {"category", total.asset.category}, {"period", total.asset.period},
-                    {"held", total.held}, {"accounts", total.holders}, {"issued", total.issued}, {"redeemed", total.redeemed}, {"expired", total.expired},
-                    {"pool", total.pool}, {"debts", total.debts}});
+    table.row({total.asset.programme, asset_text(total.asset, chinese), amount_text(total.asset, total.held), grouped(total.holders),
+               amount_text(total.asset, total.issued)});
+    json.push_back({{"kind", ledger::name(total.asset.kind)},
+                    {"programme", total.asset.programme},
+                    {"category", total.asset.category},
+                    {"period", total.asset.period},
+                    {"held", total.held},
+                    {"accounts", total.holders},
+                    {"issued", total.issued},
+                    {"redeemed", total.redeemed},
+                    {"expired", total.expired},
+                    {"pool", total.pool},
+                    {"debts", total.debts}});
   }
   if (options.json) {
     fmt::print("{}\n", boost::json::serialize(json));
     return kOk;
   }
-  fmt::print("{}\n  {}\n", table.text(), chinese ? "账目相符：各资产合计为零，余额等于分录之和" : "The books balance: every asset sums to zero, every balance is the sum of its postings.");
+  fmt::print("{}\n  {}\n", table.text(),
+             chinese ? "账目相符：各资产合计为零，余额等于分录之和"
+                     : "The books balance: every asset sums to zero, every balance is the sum of its postings.");
   if (options.top > 0) {
     Table top({Align::left, Align::right});
-    for (const auto& account : ledger::top_accounts(opened.database(), ledger::AssetKind::reduction, options.programme.empty() ? "wuhan-demo" : options.programme, options.top)) {
+    for (const auto& account : ledger::top_accounts(opened.database(), ledger::AssetKind::reduction,
+                                                    options.programme.empty() ? "wuhan-demo" : options.programme, options.top)) {
       top.row({core::to_hex(account.person), kilograms(account.amount) + " kg"});
     }
     fmt::print("\n{}", top.text());

@@ -7,7 +7,8 @@
 
 namespace tanhui::cli {
 
-std::string report_text(const activity::AccountReport& report, const identity::Programme& programme, const methodology::Library& library, bool chinese);
+std::string report_text(const activity::AccountReport& report, const identity::Programme& programme, const methodology::Library& library,
+                        bool chinese);
 /// One JSON object; amounts are whole numbers of milligrams and points. Documented in docs/reports.md.
 std::string report_json(const activity::AccountReport& report, const identity::Programme& programme);
 

@@ -21,7 +21,9 @@ struct Options {
   std::string first_day, format, compression, output = "-";
 };
 
-bool ends_with(std::string_view text, std::string_view end) { return text.size() >= end.size() && text.substr(text.size() - end.size()) == end; }
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
 
 // What is not said follows from the file's name: city.ndjson.gz, city.parquet.
 void settle_format(Options& options) {
@@ -47,7 +49,9 @@ int sample(Options options, const Shell& shell) {
   if (!options.first_day.empty()) {
     const auto day = core::parse_day(options.first_day);
     if (!day) {
-      return complain({core::ErrorCode::invalid_input, "sample.first-day", fmt::format("'{}' is not a day", options.first_day), "write it like 2025-03-01"}, shell.chinese());
+      return complain({core::ErrorCode::invalid_input, "sample.first-day", fmt::format("'{}' is not a day", options.first_day),
+                       "write it like 2025-03-01"},
+                      shell.chinese());
     }
     options.sample.first_day = *day;
   }
@@ -56,7 +60,9 @@ int sample(Options options, const Shell& shell) {
   if (options.output != "-") {
     file.open(options.output, std::ios::binary | std::ios::trunc);
     if (!file) {
-      return complain({core::ErrorCode::invalid_input, "sample.unwritable", fmt::format("{} cannot be written", options.output), "name a file in a folder that exists"}, shell.chinese());
+      return complain({core::ErrorCode::invalid_input, "sample.unwritable", fmt::format("{} cannot be written", options.output),
+                       "name a file in a folder that exists"},
+                      shell.chinese());
     }
   }
   std::ostream& out = options.output == "-" ? std::cout : file;
@@ -76,7 +82,9 @@ int sample(Options options, const Shell& shell) {
   return kOk;
 }
 
-std::string percent(std::uint64_t part, std::uint64_t whole) { return fmt::format("{:.2f}", whole == 0 ? 0.0 : 100.0 * double(part) / double(whole)); }
+std::string percent(std::uint64_t part, std::uint64_t whole) {
+  return fmt::format("{:.2f}", whole == 0 ? 0.0 : 100.0 * double(part) / double(whole));
+}
 std::string published(std::uint32_t hundredths) { return hundredths == 0 ? "–" : fmt::format("{:.2f}", double(hundredths) / 100); }
 
 std::string shares_table(const activity::AccountReport& report, const methodology::Library& library, bool chinese) {
@@ -116,7 +124,8 @@ int demo(const Shell& shell, std::uint64_t people) {
   std::filesystem::create_directories(folder);
   const std::filesystem::path file = folder / "city.csv";
   const InterruptGuard interrupt;
-  fmt::print(fmt::runtime(chinese ? "生成样例城市：{} 人，30 天……\n" : "writing a sample city: {} people, 30 days ...\n"), grouped(std::int64_t(people)));
+  fmt::print(fmt::runtime(chinese ? "生成样例城市：{} 人，30 天……\n" : "writing a sample city: {} people, 30 days ...\n"),
+             grouped(std::int64_t(people)));
   std::fflush(stdout);
   activity::SampleOptions options;
   options.people = people;
@@ -138,8 +147,11 @@ int demo(const Shell& shell, std::uint64_t people) {
   if (!report) return complain(report.error(), chinese);
   fmt::print("\n{}\n{}\n", report_text(*report, *programme, *library, chinese), shares_table(*report, *library, chinese));
   fmt::print(fmt::runtime(chinese ? "  “公布”为武汉平台在 2025 年碳普惠白皮书中公布的占比；样例为合成数据。\n\n接着试试：\n"
-                                  : "  'published' are the shares of Wuhan's platform in the 2025 carbon inclusion white paper; the sample itself is made up.\n\nGo on with:\n"));
-  const std::string in = fmt::format("{} --instance {}", std::filesystem::proximate(std::filesystem::read_symlink("/proc/self/exe")).string(), (folder / "instance").string());
+                                  : "  'published' are the shares of Wuhan's platform in the 2025 carbon inclusion white paper; the sample "
+                                    "itself is made up.\n\nGo on with:\n"));
+  const std::string in =
+      fmt::format("{} --instance {}", std::filesystem::proximate(std::filesystem::read_symlink("/proc/self/exe")).string(),
+                  (folder / "instance").string());
   for (const auto& account : ledger::top_accounts(opened.database(), ledger::AssetKind::reduction, programme->id, 1)) {
     fmt::print("  {} statement {}\n", in, core::to_hex(account.person));
   }
@@ -156,8 +168,10 @@ void add_sample_commands(CLI::App& app, const Shell& shell, int& exit_code) {
   write->add_option("--days", options->sample.days, "days")->capture_default_str();
   write->add_option("--seed", options->sample.seed, "the same seed gives the same city")->capture_default_str();
   write->add_option("--first-day", options->first_day, "first local day (default 2025-03-01)");
-  write->add_option("--format", options->format, "csv, ndjson or parquet (default: by the file's name)")->check(CLI::IsMember({"csv", "ndjson", "parquet"}));
-  write->add_option("--compression", options->compression, "none, gzip or zstd (default: by the file's name)")->check(CLI::IsMember({"none", "gzip", "zstd"}));
+  write->add_option("--format", options->format, "csv, ndjson or parquet (default: by the file's name)")
+      ->check(CLI::IsMember({"csv", "ndjson", "parquet"}));
+  write->add_option("--compression", options->compression, "none, gzip or zstd (default: by the file's name)")
+      ->check(CLI::IsMember({"none", "gzip", "zstd"}));
   write->add_option("-o,--output", options->output, "file, or - for standard output")->capture_default_str();
   write->callback([options, &shell, &exit_code] { exit_code = sample(*options, shell); });
   auto people = std::make_shared<std::uint64_t>(20'000);

@@ -1,4 +1,5 @@
-// cli/sample_commands.h: `tanhui sample` writes a believable city; `tanhui demo` accounts one and sets its shares beside the published ones.
+// cli/sample_commands.h: `tanhui sample` writes a believable city; `tanhui demo` accounts one and sets its shares beside the published
+// ones.
 #pragma once
 #include <CLI/CLI.hpp>
 

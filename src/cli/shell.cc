@@ -54,8 +54,11 @@ core::Result<std::filesystem::path> Shell::profile(const std::string& name) cons
   }
   std::sort(names.begin(), names.end());
   for (const std::string& one : names) there += (there.empty() ? "" : ", ") + one;
-  return core::Error{core::ErrorCode::not_found, "profile.not-found", fmt::format("there is no profile '{}'", name),
-                     "use one of these, or the path of a profile file: " + there, {{"profile", name}}};
+  return core::Error{core::ErrorCode::not_found,
+                     "profile.not-found",
+                     fmt::format("there is no profile '{}'", name),
+                     "use one of these, or the path of a profile file: " + there,
+                     {{"profile", name}}};
 }
 
 int complain(const core::Error& error, bool chinese) {

@@ -19,10 +19,10 @@ struct Day {
   friend constexpr auto operator<=>(Day, Day) = default;
 };
 Day day_of(int year, unsigned month, unsigned day);
-constexpr Day kFirstDay{-719'162}, kLastDay{2'932'896};   // 0001-01-01 and 9999-12-31: all days that have ten characters
-std::string to_text(Day day);                         // 2024-09-02
-std::optional<Day> parse_day(std::string_view text);  // 2024-09-02, checked against the calendar
-std::string to_text_utc(Millis instant);              // 2024-09-02T08:15:00.000Z
+constexpr Day kFirstDay{-719'162}, kLastDay{2'932'896};  // 0001-01-01 and 9999-12-31: all days that have ten characters
+std::string to_text(Day day);                            // 2024-09-02
+std::optional<Day> parse_day(std::string_view text);     // 2024-09-02, checked against the calendar
+std::string to_text_utc(Millis instant);                 // 2024-09-02T08:15:00.000Z
 
 /// A time zone of the IANA database. Conversions remember the last offset's range, so a column of near times costs a comparison each;
 /// therefore one Zone object belongs to one thread (copying is cheap).
