@@ -1,15 +1,11 @@
-// cli/table.h: aligned tables for a terminal. Chinese characters are two cells wide.
+// cli/table.h: aligned tables for a terminal.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace tanhui::cli {
-
-/// Cells of a terminal that UTF-8 text takes.
-std::size_t display_width(std::string_view text);
 
 enum class Align : std::uint8_t { left, right };
 
