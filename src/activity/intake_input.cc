@@ -173,8 +173,7 @@ struct InputReader::File {
   std::unique_ptr<BatchReader> batches;
   core::Sha256 digest;
   std::string carry;  // bytes behind the last whole record
-  std::uint64_t bytes = 0;
-  bool begun = false, at_end = false, ended = false;
+  bool begun = false, at_end = false;
 };
 
 InputReader::InputReader(std::vector<std::filesystem::path> files, InputOptions options, CutterFactory make_cutter,
@@ -216,26 +215,23 @@ Status InputReader::open_next() {
   auto file = std::make_unique<File>();
   const auto& path = files_[next_file_];
   file->opened = {path == "-" ? "standard input" : path.string(), std::uint32_t(next_file_), InputFormat::automatic};
-  File* const raw_file = file.get();
-  auto stream = open_file(path, [this, raw_file](std::string_view bytes) {
+  const std::string& file_name = file->opened.name;
+  auto stream = open_file(path, [this, raw_file = file.get()](std::string_view bytes) {
     if (options_.digest) raw_file->digest.update(bytes);
-    raw_file->bytes += bytes.size();
     bytes_done_.fetch_add(bytes.size(), std::memory_order_relaxed);
   });
   if (!stream) return stream.error();
-  std::string head(kHeadBytes, '\0');
-  const auto raw_size = (*stream)->read(head.data(), head.size());
-  if (!raw_size) return raw_size.error();
-  head.resize(*raw_size);
-  if (head.empty()) {
+  file->stream = *std::move(stream);
+  const auto head = peek(file->stream);
+  if (!head) return head.error();
+  if (head->empty()) {
     return Error{ErrorCode::invalid_input,
                  "input.empty",
-                 fmt::format("{}: the file is empty", file->opened.name),
+                 fmt::format("{}: the file is empty", file_name),
                  "ask for it again, or leave it out",
-                 {{"file", file->opened.name}}};
+                 {{"file", file_name}}};
   }
-  const std::string& file_name = file->opened.name;
-  const bool parquet = head.starts_with("PAR1");
+  const bool parquet = head->starts_with("PAR1");
   if (options_.format == InputFormat::parquet && !parquet) {
     return Error{ErrorCode::invalid_input,
                  "input.not-parquet",
@@ -243,62 +239,73 @@ Status InputReader::open_next() {
                  "a Parquet file begins and ends with the bytes PAR1; say `format: auto` if other formats may come",
                  {{"file", file_name}}};
   }
-  const Packing packing = packing_of(head);
-  auto text = unpack(put_back(std::move(head), *std::move(stream)), packing, file_name);
-  if (parquet && options_.format != InputFormat::csv && options_.format != InputFormat::json && options_.format != InputFormat::ndjson) {
-    file->opened.format = InputFormat::parquet;
-    if (path == "-") {
-      return Error{ErrorCode::invalid_input,
-                   "input.parquet-stream",
-                   "standard input: a Parquet file cannot be read from a stream",
-                   "name the file instead",
-                   {}};
-    }
-    auto batches = make_batches_(file->opened);
-    if (!batches) return batches.error();
-    file->batches = *std::move(batches);
-    std::vector<char> block(kPieceBytes);  // Arrow reads the file itself; the digest wants all of it, in order
-    for (bool more = true; more;) {
-      const auto got = text->read(block.data(), block.size());
-      if (!got) return got.error();
-      more = *got > 0;
-    }
-  } else {
-    std::string begin(kHeadBytes, '\0');
-    const auto got = text->read(begin.data(), begin.size());
-    if (!got) return got.error();
-    begin.resize(*got);
-    if (begin.empty()) {
-      return Error{ErrorCode::invalid_input,
-                   "input.empty",
-                   fmt::format("{}: nothing is packed inside", file_name),
-                   "ask for it again, or leave it out",
-                   {{"file", file_name}}};
-    }
-    const bool sixteen = options_.encoding.starts_with("utf-16");
-    if (!sixteen) {
-      if (const auto checked = check_text(file_name, begin, options_.encoding); !checked) return checked;
-    }
-    file->stream = put_back(begin, std::move(text));
-    if (options_.encoding != "utf-8") {
-      auto converted = transcode(std::move(file->stream), options_.encoding);
-      if (!converted) return converted.error();
-      file->stream = *std::move(converted);
-      begin.assign(kHeadBytes, '\0');
-      const auto readable = file->stream->read(begin.data(), begin.size());
-      if (!readable) return readable.error();
-      begin.resize(*readable);
-      file->stream = put_back(begin, std::move(file->stream));
-    }
-    file->opened.format = options_.format == InputFormat::automatic ? recognise(begin) : options_.format;
-    if (file->opened.format == InputFormat::ndjson && options_.records_inside) file->opened.format = InputFormat::json;
-    auto cutter = make_cutter_(file->opened);
-    if (!cutter) return cutter.error();
-    file->cutter = *std::move(cutter);
-  }
+  const bool parquet_wanted = options_.format == InputFormat::automatic || options_.format == InputFormat::parquet;
+  const auto opened = parquet && parquet_wanted ? open_batches(*file) : open_text(*file, packing_of(*head));
+  if (!opened) return opened;
   file_begins_.emplace_back(next_line_, file_name);
   ++next_file_;
   file_ = std::move(file);
+  return core::Done{};
+}
+
+// The first bytes of a stream, which gives them once more.
+Result<std::string> InputReader::peek(std::unique_ptr<ByteStream>& stream) {
+  std::string head(kHeadBytes, '\0');
+  const auto size = stream->read(head.data(), head.size());
+  if (!size) return size.error();
+  head.resize(*size);
+  stream = put_back(head, std::move(stream));
+  return head;
+}
+
+Status InputReader::open_batches(File& file) {
+  file.opened.format = InputFormat::parquet;
+  if (files_[file.opened.index] == "-") {
+    return Error{ErrorCode::invalid_input,
+                 "input.parquet-stream",
+                 "standard input: a Parquet file cannot be read from a stream",
+                 "name the file instead",
+                 {}};
+  }
+  auto batches = make_batches_(file.opened);
+  if (!batches) return batches.error();
+  file.batches = *std::move(batches);
+  std::vector<char> block(kPieceBytes);  // Arrow reads the file itself; the digest wants all of it, in order
+  for (bool more = options_.digest; more;) {
+    const auto got = file.stream->read(block.data(), block.size());
+    if (!got) return got.error();
+    more = *got > 0;
+  }
+  return core::Done{};
+}
+
+Status InputReader::open_text(File& file, Packing packing) {
+  const std::string& file_name = file.opened.name;
+  file.stream = unpack(std::move(file.stream), packing, file_name);
+  auto head = peek(file.stream);
+  if (!head) return head.error();
+  if (head->empty()) {
+    return Error{ErrorCode::invalid_input,
+                 "input.empty",
+                 fmt::format("{}: nothing is packed inside", file_name),
+                 "ask for it again, or leave it out",
+                 {{"file", file_name}}};
+  }
+  if (!options_.encoding.starts_with("utf-16")) {
+    if (const auto checked = check_text(file_name, *head, options_.encoding); !checked) return checked;
+  }
+  if (options_.encoding != "utf-8") {
+    auto converted = transcode(std::move(file.stream), options_.encoding);
+    if (!converted) return converted.error();
+    file.stream = *std::move(converted);
+    head = peek(file.stream);
+    if (!head) return head.error();
+  }
+  file.opened.format = options_.format == InputFormat::automatic ? recognise(*head) : options_.format;
+  if (file.opened.format == InputFormat::ndjson && options_.records_inside) file.opened.format = InputFormat::json;
+  auto cutter = make_cutter_(file.opened);
+  if (!cutter) return cutter.error();
+  file.cutter = *std::move(cutter);
   return core::Done{};
 }
 

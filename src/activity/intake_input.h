@@ -140,6 +140,9 @@ class InputReader {
   struct File;
   core::Result<bool> next_locked(Piece& piece);
   core::Status open_next();
+  core::Status open_text(File& file, Packing packing);
+  core::Status open_batches(File& file);
+  static core::Result<std::string> peek(std::unique_ptr<ByteStream>& stream);
   core::Result<bool> next_text(Piece& piece);
   core::Result<bool> next_batch(Piece& piece);
   core::Status skip_long_record(Piece& piece);

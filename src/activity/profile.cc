@@ -141,6 +141,8 @@ class Reader {
   PositionFrom position(const YAML::Node& node, std::string_view what) const;
   void read_unpivot(const YAML::Node& node, Profile& profile) const;
   void read_checks(const YAML::Node& node, Profile& profile) const;
+  void read_file_keys(Profile& profile) const;
+  void read_record_keys(Profile& profile) const;
   void check_sense(const Profile& profile) const;
 
   std::string file_;
@@ -435,6 +437,15 @@ Profile Reader::read() {
   if (root["description"]) profile.described = text(root["description"], "description");
   if (root["programme"]) profile.programme = text(root["programme"], "programme");
   if (root["files"]) profile.files = texts(root["files"], "files");
+  read_file_keys(profile);
+  read_record_keys(profile);
+  check_sense(profile);
+  return profile;
+}
+
+// How the file is written.
+void Reader::read_file_keys(Profile& profile) const {
+  const YAML::Node& root = root_;
   if (const YAML::Node format = root["format"]) {
     const std::string word = text(format, "format");
     constexpr InputFormat formats[] = {InputFormat::automatic, InputFormat::csv, InputFormat::ndjson, InputFormat::json,
@@ -465,6 +476,11 @@ Profile Reader::read() {
     if (!found) fail(zone, "profile.wrong-value", found.error().message, found.error().action);
   }
   if (root["null"]) profile.null_words = texts(root["null"], "null");
+}
+
+// What its rows say.
+void Reader::read_record_keys(Profile& profile) const {
+  const YAML::Node& root = root_;
   if (root["person"]) profile.person = text_from(root["person"], "person", Bare::column);
   if (root["event"]) profile.event = text_from(root["event"], "event", Bare::column, {"row"});
   if (root["object"]) profile.object = text_from(root["object"], "object", Bare::column);
@@ -486,8 +502,6 @@ Profile Reader::read() {
   }
   if (root["unpivot"]) read_unpivot(root["unpivot"], profile);
   if (root["checks"]) read_checks(root["checks"], profile);
-  check_sense(profile);
-  return profile;
 }
 
 }  // namespace
