@@ -36,11 +36,14 @@ class KeyFilter {
   std::unique_ptr<std::atomic<std::uint64_t>[]> words_;
 };
 
-/// A set of keys for fast repeated questions: open addressing, filled once.
+/// A set of keys for fast repeated questions, filled once. Most questions are about keys that are not in it: one bit in a small
+/// table, which stays in the cache, answers them; open addressing answers the others.
 class KeySet {
  public:
-  explicit KeySet(std::span<const std::uint64_t> keys) : slots_(std::bit_ceil(2 * keys.size() + 2), 0) {
+  explicit KeySet(std::span<const std::uint64_t> keys)
+      : bits_(std::bit_ceil(16 * keys.size() + 64) / 64, 0), slots_(std::bit_ceil(2 * keys.size() + 2), 0) {
     for (const std::uint64_t key : keys) {
+      bits_[word_of(key)] |= std::uint64_t{1} << (key & 63);
       std::size_t at = start(key);
       while (slots_[at] != 0 && slots_[at] != key) at = (at + 1) & (slots_.size() - 1);
       size_ += slots_[at] == 0;
@@ -50,6 +53,7 @@ class KeySet {
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
   bool holds(std::uint64_t key) const {
+    if ((bits_[word_of(key)] >> (key & 63) & 1) == 0) return false;
     for (std::size_t at = start(key); slots_[at] != 0; at = (at + 1) & (slots_.size() - 1)) {
       if (slots_[at] == key) return true;
     }
@@ -57,8 +61,10 @@ class KeySet {
   }
 
  private:
+  // Bits above those of the KeyFilter, which all candidates have in common with an earlier key.
+  std::size_t word_of(std::uint64_t key) const { return std::size_t(key >> 40) & (bits_.size() - 1); }
   std::size_t start(std::uint64_t key) const { return std::size_t(key >> 7) & (slots_.size() - 1); }
-  std::vector<std::uint64_t> slots_;
+  std::vector<std::uint64_t> bits_, slots_;
   std::size_t size_ = 0;
 };
 
