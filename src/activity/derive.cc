@@ -7,7 +7,7 @@
 
 namespace tanhui::activity {
 
-Reason implausible(const Quantities& quantities, std::optional<core::Millis> duration_ms, const ActRule& rule) {
+Reason implausible(const Quantities& quantities, core::Millis duration_ms, const ActRule& rule) {
   const Limits& limits = rule.limits;
   for (std::size_t i = 0; i < kQuantities; ++i) {
     if (quantities[i] == kMissing) {
@@ -17,14 +17,14 @@ Reason implausible(const Quantities& quantities, std::optional<core::Millis> dur
     if (quantities[i] < limits.quantity_min[i]) return Reason::quantity_too_small;
     if (quantities[i] > limits.quantity_max[i]) return Reason::quantity_too_large;
   }
-  if (!duration_ms) return Reason::none;
-  if (*duration_ms < limits.duration_min_ms) return Reason::too_short;
-  if (*duration_ms > limits.duration_max_ms) return Reason::too_long;
+  if (duration_ms == kMissing) return Reason::none;
+  if (duration_ms < limits.duration_min_ms) return Reason::too_short;
+  if (duration_ms > limits.duration_max_ms) return Reason::too_long;
   if (rule.distance == 0xFF || quantities[rule.distance] == kMissing) return Reason::none;
   constexpr std::int64_t kMillisPerHour = 3'600'000;
   const core::Int128 way = core::Int128(quantities[rule.distance]) * kMillisPerHour;  // metres per hour times milliseconds
-  if (limits.speed_max_mph != kNoLimit && way > core::Int128(limits.speed_max_mph) * *duration_ms) return Reason::too_fast;
-  if (limits.speed_min_mph > 0 && way < core::Int128(limits.speed_min_mph) * *duration_ms) return Reason::too_slow;
+  if (limits.speed_max_mph != kNoLimit && way > core::Int128(limits.speed_max_mph) * duration_ms) return Reason::too_fast;
+  if (limits.speed_min_mph > 0 && way < core::Int128(limits.speed_min_mph) * duration_ms) return Reason::too_slow;
   return Reason::none;
 }
 
@@ -84,7 +84,7 @@ class TapPairing {
     quantities.fill(kMissing);
     quantities[rule.main] = exit.quantity;
     // Two taps in the same instant come from a clock too coarse to tell how long the ride was.
-    const Reason reason = implausible(quantities, duration > 0 ? std::optional(duration) : std::nullopt, rule);
+    const Reason reason = implausible(quantities, duration > 0 ? duration : kMissing, rule);
     if (reason != Reason::none) {
       entry.decide(Outcome::rejected, reason);
       exit.decide(Outcome::rejected, reason);

@@ -1,8 +1,6 @@
 // activity/derive.h: records that are only parts of an act. An entry and an exit tap make a ride; a day's meter readings make a saving
 // against the home's own baseline. The act is credited on its last record; the others end as accepted parts of it.
 #pragma once
-#include <optional>
-
 #include "activity/act.h"
 #include "core/time.h"
 
@@ -23,7 +21,7 @@ void save_from_readings(std::span<Act> acts, std::span<const ActRule> rules);
 /// All quantities of an act, in its activity's order; kMissing where absent.
 using Quantities = std::array<std::int64_t, kQuantities>;
 
-/// Bounds, duration and speed of a complete act; none when it is plausible. A duration that is not known is not checked.
-Reason implausible(const Quantities& quantities, std::optional<core::Millis> duration_ms, const ActRule& rule);
+/// Bounds, duration and speed of a complete act; none when it is plausible. A duration of kMissing is not known and not checked.
+Reason implausible(const Quantities& quantities, core::Millis duration_ms, const ActRule& rule);
 
 }  // namespace tanhui::activity

@@ -54,7 +54,7 @@ Reason Packer::judge(const RecordBatch& batch, std::size_t i, std::uint16_t& rul
   for (std::size_t extra = 0; extra < kExtraQuantities; ++extra) {
     quantities[extra + 1] = batch.extra[extra].empty() ? kMissing : batch.extra[extra][i];
   }
-  return implausible(quantities, has_end ? std::optional(end - start) : std::nullopt, act);
+  return implausible(quantities, has_end ? end - start : kMissing, act);
 }
 
 void Packer::pack(const RecordBatch& batch, std::size_t i, std::uint16_t rule) {

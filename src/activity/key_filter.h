@@ -52,6 +52,8 @@ class KeySet {
   }
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
+  /// Asks the memory for what holds(key) will read first.
+  void expect(std::uint64_t key) const { __builtin_prefetch(&bits_[word_of(key)]); }
   bool holds(std::uint64_t key) const {
     if ((bits_[word_of(key)] >> (key & 63) & 1) == 0) return false;
     for (std::size_t at = start(key); slots_[at] != 0; at = (at + 1) & (slots_.size() - 1)) {

@@ -101,6 +101,7 @@ void PersonStage::gather(const Shuffle& shuffle, std::size_t partition, Gathered
     }
   });
   sort(into);
+  mark_repeated(into);
   quantify_all(into);
 }
 
@@ -137,6 +138,16 @@ void PersonStage::sort(Gathered& rows) {
   }
   rows.words.swap(reordered_);
   rows.count = count;
+}
+
+void PersonStage::mark_repeated(Gathered& rows) const {
+  constexpr std::size_t ahead = 16;  // far enough for the memory to answer meanwhile
+  rows.repeated.assign(rows.size(), 1);
+  if (input_.repeated == nullptr) return;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (i + ahead < rows.size()) input_.repeated->expect(rows.at(i + ahead).row().event);
+    rows.repeated[i] = input_.repeated->holds(rows.at(i).row().event) ? 1 : 0;
+  }
 }
 
 // Rule by rule, so that each method runs over columns.
@@ -207,7 +218,7 @@ Act PersonStage::act_at(const Gathered& rows, std::size_t position, bool earlier
   const RowView view = rows.at(position);
   Act act = act_of(view, input_.rules->rules()[view.row().rule], input_.priorities[view.row().source()], zone_, earlier);
   act.index = std::uint32_t(position);
-  act.repeated = input_.repeated == nullptr || input_.repeated->holds(act.event);
+  act.repeated = rows.repeated[position] != 0;
   return act;
 }
 

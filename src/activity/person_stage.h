@@ -80,6 +80,7 @@ class PersonStage {
     std::vector<std::uint64_t> words;
     std::vector<SortKey> order;  // only while sorting
     std::vector<std::int64_t> milligrams;
+    std::vector<std::uint8_t> repeated;  // whether the event key may occur more than once
     std::size_t count = 0;
     RowView at(std::size_t position) const { return {words.data() + position * layout.words(), layout}; }
     std::size_t size() const { return count; }
@@ -87,6 +88,7 @@ class PersonStage {
   void gather(const Shuffle& shuffle, std::size_t partition, Gathered& into, PartitionResult& result);
   void sort(Gathered& rows);
   void quantify_all(Gathered& rows);
+  void mark_repeated(Gathered& rows) const;
   std::int64_t quantify_one(const Act& act, std::int64_t quantity);
   const Gathered& rows_of(const Act& act) const { return act.earlier ? earlier_ : fresh_; }
   Act act_at(const Gathered& rows, std::size_t position, bool earlier) const;
