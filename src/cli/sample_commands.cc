@@ -174,7 +174,7 @@ void add_sample_commands(CLI::App& app, const Shell& shell, int& exit_code) {
       ->check(CLI::IsMember({"none", "gzip", "zstd"}));
   write->add_option("-o,--output", options->output, "file, or - for standard output")->capture_default_str();
   write->callback([options, &shell, &exit_code] { exit_code = sample(*options, shell); });
-  auto people = std::make_shared<std::uint64_t>(20'000);
+  auto people = std::make_shared<std::uint64_t>(21'900);
   auto* show = app.add_subcommand("demo", "Account a sample city of about a million records and set its shares beside the published ones");
   show->add_option("--people", *people, "inhabitants who take part")->capture_default_str();
   show->callback([people, &shell, &exit_code] { exit_code = demo(shell, *people); });
