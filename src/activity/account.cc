@@ -36,7 +36,7 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
 }
 
 /// Runs `work(thread)` on some threads; the first exception stops the others (through `stop`) and is thrown here.
-void on_threads(unsigned threads, const std::function<void(unsigned)>& work, const std::function<void(std::exception_ptr)>& stop) {
+void on_threads(unsigned threads, const std::function<void(unsigned)>& work, const std::function<void(const std::exception_ptr&)>& stop) {
   std::mutex mutex;
   std::exception_ptr first;
   const auto guarded = [&](unsigned thread) {
@@ -223,7 +223,7 @@ class AccountingRun {
           candidates_.insert(candidates_.end(), packer.candidates().begin(), packer.candidates().end());
           days_.insert(packer.days().begin(), packer.days().end());
         },
-        [&](std::exception_ptr) { stopped = true; });
+        [&](const std::exception_ptr&) { stopped = true; });
     if (problem) return *problem;
     core::invariant(tally_.all() + fresh_->rows() == source_->rows(), "every record read is refused or packed");
     report_.seconds_intake = seconds_since(begin);
@@ -428,7 +428,7 @@ void AccountingRun::settle(journal::Publication* publication, ledger::RunPosting
           reporter_.say({Progress::Step::settle, source_->rows(), ++settled_partitions, Shuffle::kPartitions});
         }
       },
-      [&](std::exception_ptr why) {
+      [&](const std::exception_ptr& why) {
         next = Shuffle::kPartitions;
         ledger_lane.stop(why);
         journal_lane.stop(why);
@@ -451,7 +451,7 @@ void AccountingRun::close_segments() {
           segments_.emplace(open[at].first, std::move(info));
         }
       },
-      [&](std::exception_ptr) { next = open.size(); });
+      [&](const std::exception_ptr&) { next = open.size(); });
   for (const auto& [day, info] : segments_) {
     ++report_.segments;
     report_.segment_rows += info.rows;

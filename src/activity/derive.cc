@@ -38,9 +38,9 @@ class TapPairing {
 
   void run(std::uint16_t activity) {
     taps_.clear();
-    for (std::size_t i = 0; i < acts_.size(); ++i) {
-      const ActRule& rule = rules_[acts_[i].rule];
-      if (acts_[i].open() && rule.activity == activity && (rule.part == Part::entry || rule.part == Part::exit)) taps_.push_back(&acts_[i]);
+    for (Act& act : acts_) {
+      const ActRule& rule = rules_[act.rule];
+      if (act.open() && rule.activity == activity && (rule.part == Part::entry || rule.part == Part::exit)) taps_.push_back(&act);
     }
     Act* entry = nullptr;
     for (std::size_t at = 0; at < taps_.size(); ++at) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <utility>
 
 namespace tanhui::activity {
 
@@ -46,7 +47,7 @@ class OrderedLane {
   /// Lets everybody who waits go, for example because another worker failed.
   void stop(std::exception_ptr why) {
     const std::scoped_lock lock(mutex_);
-    if (failure_ == nullptr) failure_ = why;
+    if (failure_ == nullptr) failure_ = std::move(why);
     room_.notify_all();
   }
 

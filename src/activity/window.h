@@ -20,7 +20,7 @@ class Window {
     if (touched.empty()) return;
     const auto [first, last] = std::minmax_element(touched.begin(), touched.end());
     first_ = first->count - 2 * margin;
-    places_.assign(std::size_t(last->count - first->count + 4 * margin + 1), Place::outside);
+    places_.assign(std::size_t(std::int64_t{last->count} - first->count + 4 * std::int64_t{margin} + 1), Place::outside);
     const auto mark = [&](core::Day day, int reach, Place place) {
       for (int away = -reach; away <= reach; ++away) {
         Place& at = places_[std::size_t(day.count + away - first_)];
