@@ -113,7 +113,8 @@ void Edge::append(std::span<const Digest> leaves) {
     if (size_ != 0) chunk = std::min(chunk, size_ & (~size_ + 1));
     scratch_.assign(leaves.begin(), leaves.begin() + std::ptrdiff_t(chunk));
     for (std::uint64_t width = chunk; width > 1; width /= 2)
-      hash_pairs({scratch_.data(), std::size_t(width)}, {scratch_.data(), std::size_t(width / 2)});  // parent i is written after child 2i is read
+      hash_pairs({scratch_.data(), std::size_t(width)},
+                 {scratch_.data(), std::size_t(width / 2)});  // parent i is written after child 2i is read
     subtrees_.push_back(scratch_.front());
     for (std::uint64_t carry = chunk; (size_ & carry) != 0; carry *= 2) {  // like adding one to a binary number
       const Digest right = subtrees_.back();
@@ -130,6 +131,11 @@ Digest Edge::root() const {
   Digest root = subtrees_.back();
   for (std::size_t i = subtrees_.size() - 1; i-- > 0;) root = node_hash(subtrees_[i], root);
   return root;
+}
+
+Digest Edge::root_with(Digest rest) const {
+  for (std::size_t i = subtrees_.size(); i-- > 0;) rest = node_hash(subtrees_[i], rest);
+  return rest;
 }
 
 std::string Edge::bytes() const {

@@ -44,6 +44,8 @@ class Edge {
   void append(const Digest& leaf) { append({&leaf, 1}); }
   std::uint64_t size() const { return size_; }
   Digest root() const;
+  /// The root of a tree that has `rest` to its right: one smaller subtree that is not perfect.
+  Digest root_with(Digest rest) const;
 
   /// size:u64be digest*, largest subtree first: what a database keeps of a log.
   std::string bytes() const;

@@ -25,12 +25,15 @@ Digest reference_root(std::span<const Digest> leaves) {
 }
 
 TEST(Merkle, RootsOfTheFirstTrees) {  // entries "entry-0", "entry-1" ...: computed by another program
-  const char* roots[] = {
-      "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "40766b2033429026f53d54502679a839706b4741f8dcaf3a8bba5f41b5ffe075",
-      "2f27a5082c1d42afa488ac350a9fc4390c084f54f71ecdff859e98db8429b479", "a64bf26e09128f6fe2fe6f8b2d8c801e166b57c047a7cd9b2b809e7a96a2f1cb",
-      "256b9e8825e5d370a4ae005d0901ea291977e2927f5cf8e3e72660dd09519edb", "1aa68d3074905a581f84cbbd0f753794904fd80451bc4c13e69d9a53bc59502c",
-      "08783a523d260480de2ccf0976d7411ed8adaf06f75d5a5de2254c58f968eca9", "9139601cc1ca8ab2a7a0c2c134c04845f2b1ba549a83d6c845cfcda439cc585d",
-      "dfcc13b9b0ca932c68de3d59eaaa8fe266a9c8091c0300e8405ebfeb0d0e5832"};
+  const char* roots[] = {"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                         "40766b2033429026f53d54502679a839706b4741f8dcaf3a8bba5f41b5ffe075",
+                         "2f27a5082c1d42afa488ac350a9fc4390c084f54f71ecdff859e98db8429b479",
+                         "a64bf26e09128f6fe2fe6f8b2d8c801e166b57c047a7cd9b2b809e7a96a2f1cb",
+                         "256b9e8825e5d370a4ae005d0901ea291977e2927f5cf8e3e72660dd09519edb",
+                         "1aa68d3074905a581f84cbbd0f753794904fd80451bc4c13e69d9a53bc59502c",
+                         "08783a523d260480de2ccf0976d7411ed8adaf06f75d5a5de2254c58f968eca9",
+                         "9139601cc1ca8ab2a7a0c2c134c04845f2b1ba549a83d6c845cfcda439cc585d",
+                         "dfcc13b9b0ca932c68de3d59eaaa8fe266a9c8091c0300e8405ebfeb0d0e5832"};
   for (std::size_t size = 0; size < std::size(roots); ++size) {
     Edge edge;
     edge.append(leaves_of(size));
@@ -126,7 +129,9 @@ TEST(Merkle, EveryGrowthOfSmallTreesIsProvedAndNoOther) {
         EXPECT_FALSE(consistent(from, roots[from], to, roots[to], path));
         step[3] ^= 4;
       }
-      if (from > 1) { EXPECT_FALSE(consistent(from - 1, roots[from - 1], to, roots[to], path)) << from << " " << to; }
+      if (from > 1) {
+        EXPECT_FALSE(consistent(from - 1, roots[from - 1], to, roots[to], path)) << from << " " << to;
+      }
     }
   EXPECT_FALSE(consistent(0, roots[0], 3, roots[3], {}));
   EXPECT_FALSE(consistent(4, roots[4], 3, roots[3], {}));

@@ -108,10 +108,8 @@ __attribute__((target("sha,sse4.1,ssse3"))) void compress_two(LaneState& a, Lane
     abef_b = _mm_sha256rnds2_epu32(abef_b, cdgh_b, _mm_shuffle_epi32(sum_b, 0x0e));
     if (group >= 12) continue;  // the next sixteen words of the schedule, four at a time
     const int w0 = group % 4, w1 = (group + 1) % 4, w2 = (group + 2) % 4, w3 = (group + 3) % 4;
-    const __m128i part_a =
-        _mm_add_epi32(_mm_sha256msg1_epu32(words_a[w0], words_a[w1]), _mm_alignr_epi8(words_a[w3], words_a[w2], 4));
-    const __m128i part_b =
-        _mm_add_epi32(_mm_sha256msg1_epu32(words_b[w0], words_b[w1]), _mm_alignr_epi8(words_b[w3], words_b[w2], 4));
+    const __m128i part_a = _mm_add_epi32(_mm_sha256msg1_epu32(words_a[w0], words_a[w1]), _mm_alignr_epi8(words_a[w3], words_a[w2], 4));
+    const __m128i part_b = _mm_add_epi32(_mm_sha256msg1_epu32(words_b[w0], words_b[w1]), _mm_alignr_epi8(words_b[w3], words_b[w2], 4));
     words_a[w0] = _mm_sha256msg2_epu32(part_a, words_a[w3]);
     words_b[w0] = _mm_sha256msg2_epu32(part_b, words_b[w3]);
   }
