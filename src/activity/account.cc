@@ -18,7 +18,9 @@
 #include "core/invariant.h"
 #include "identity/consent.h"
 #include "journal/catalogue.h"
+#include "journal/log.h"
 #include "journal/publication.h"
+#include "journal/record_bytes.h"
 #include "journal/segment.h"
 #include "ledger/ledger.h"
 
@@ -155,6 +157,11 @@ class AccountingRun {
     auto lock = instance_.lock_for_run();
     if (!lock) return lock.error();
     journal::recover(instance_.journal(), [&](journal::RunId run) { return journal::find_run(instance_.database(), run).has_value(); });
+    if (!request_.dry_run) {
+      auto log = journal::Log::open(instance_.folder(), instance_.database(), request_.now_ms);
+      if (!log) return log.error();
+      log_ = *std::move(log);
+    }
     if (auto status = take_in(); !status) return status.error();
     if (auto status = recognise(); !status) return status.error();
     for (int attempt = 0;; ++attempt) {
@@ -297,6 +304,7 @@ class AccountingRun {
   void settle(journal::Publication* publication, ledger::RunPosting* posting, db::Transaction* tx);
   void close_segments();
   journal::Run run_row(journal::RunId run, const ledger::RunTotals& totals) const;
+  void record(db::Transaction& tx, const journal::Run& run) const;
   void finish_report(const Tally& settled);
 
   identity::Instance& instance_;
@@ -326,6 +334,7 @@ class AccountingRun {
   LookBack look_back_;
   std::map<core::Day, journal::SegmentWriter> writers_;
   std::map<core::Day, journal::SegmentInfo> segments_;
+  std::optional<journal::Log> log_;  // none in a dry run
   AccountReport report_;
 };
 
@@ -357,8 +366,7 @@ core::Status AccountingRun::settle_and_book() {
     reporter_.say({Progress::Step::book, source_->rows(), 0, 0}, true);
     close_segments();
     const ledger::RunTotals totals = open_posting.finish();
-    journal::insert_run(tx, run_row(run, totals));
-    for (const auto& [day, info] : segments_) journal::insert_segment(tx, programme_.id, day, run, info);
+    record(tx, run_row(run, totals));
     tx.commit();
   } catch (...) {
     noted_.resize(noted_before);
@@ -367,6 +375,7 @@ core::Status AccountingRun::settle_and_book() {
     throw;
   }
   publication.publish();
+  log_->publish(instance_.database());
   report_.run = run;
   report_.seconds_book = seconds_since(begin);
   return core::Done{};
@@ -405,7 +414,7 @@ void AccountingRun::settle(journal::Publication* publication, ledger::RunPosting
                                   journal::SegmentOptions{row_group_rows})
                      .first;
       }
-      writer->second.append(result.rows, slice.begin, slice.end);
+      writer->second.append(result.rows, result.leaves, slice.begin, slice.end);
     }
   });
   std::vector<ledger::AssetId> asset_ids;
@@ -420,8 +429,10 @@ void AccountingRun::settle(journal::Publication* publication, ledger::RunPosting
       request_.threads,
       [&](unsigned) {
         PersonStage stage(input, zone_, assets_);
+        journal::RecordHasher hasher(journal_names_);
         for (std::size_t partition = next++; partition < Shuffle::kPartitions; partition = next++) {
           PartitionResult result = stage.run(partition);
+          if (publication != nullptr) hasher.hash(result.rows, 0, result.rows.size(), result.leaves);
           std::vector<Delta> deltas = std::move(result.deltas);
           ledger_lane.bring(partition, std::move(deltas));
           journal_lane.bring(partition, std::move(result));
@@ -458,6 +469,25 @@ void AccountingRun::close_segments() {
     report_.segment_bytes += info.bytes;
   }
   writers_.clear();
+}
+
+// The run and its segments, as rows and as entries of the log.
+void AccountingRun::record(db::Transaction& tx, const journal::Run& run) const {
+  journal::insert_run(tx, run);
+  journal::RunEntry entry{run, std::int64_t(segments_.size()), {}};
+  for (const std::string& used : rules_.methodologies()) {
+    for (const auto* method : selection_.all()) {
+      if (fmt::format("{}@{}", method->id, method->version) == used) entry.methodologies.push_back({used, method->digest});
+    }
+  }
+  std::vector<journal::Entry> entries;
+  entries.emplace_back(std::in_place_type<journal::RunEntry>, std::move(entry));
+  for (const auto& [day, info] : segments_) {
+    entries.push_back(journal::SegmentEntry{programme_.id, day, run.id, std::int64_t(info.rows), info.milligrams, info.points,
+                                            std::int64_t(info.bytes), info.sha256, info.root});
+  }
+  std::uint64_t position = log_->append(tx, entries, run.finished_ms).first;
+  for (const auto& [day, info] : segments_) journal::insert_segment(tx, programme_.id, day, run.id, ++position, info);
 }
 
 journal::Run AccountingRun::run_row(journal::RunId run, const ledger::RunTotals& totals) const {

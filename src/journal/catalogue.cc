@@ -8,8 +8,9 @@ namespace {
 #define TANHUI_RUN_COLUMNS                                                                                                               \
   "id, key, programme, started_ms, finished_ms, inputs_digest, settings_digest, postings_digest, records, accepted, duplicate, capped, " \
   "rejected, held, no_consent, adjusted, people, milligrams, points, report"
-#define TANHUI_SEGMENT_COLUMNS \
-  "programme, day, run, path, records, milligrams, points, bytes, sha256, person_min, person_max, start_min_ms, start_max_ms"
+#define TANHUI_SEGMENT_COLUMNS                                                                                                        \
+  "programme, day, run, path, records, milligrams, points, bytes, sha256, person_min, person_max, start_min_ms, start_max_ms, root, " \
+  "position"
 
 Run run_of(const db::Row& row) {
   Run run;
@@ -46,6 +47,8 @@ CataloguedSegment segment_of(const db::Row& row) {
   segment.info.person_max = row.get<core::PersonKey>(10);
   segment.info.start_min = row.integer(11);
   segment.info.start_max = row.integer(12);
+  if (!row.is_null(13)) segment.info.root = row.get<core::Digest>(13);
+  if (!row.is_null(14)) segment.position = std::uint64_t(row.integer(14));
   return segment;
 }
 
@@ -74,10 +77,12 @@ void insert_run(db::Transaction& tx, const Run& run) {
           run.people, run.milligrams, run.points, run.report);
 }
 
-void insert_segment(db::Transaction& tx, std::string_view programme, core::Day day, RunId run, const SegmentInfo& info) {
-  tx.exec("INSERT INTO segment (" TANHUI_SEGMENT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)", programme,
-          core::to_text(day), std::int64_t(run), segment_path(programme, day, run).string(), std::int64_t(info.rows), info.milligrams,
-          info.points, std::int64_t(info.bytes), info.sha256, info.person_min, info.person_max, info.start_min, info.start_max);
+void insert_segment(db::Transaction& tx, std::string_view programme, core::Day day, RunId run, std::uint64_t position,
+                    const SegmentInfo& info) {
+  tx.exec("INSERT INTO segment (" TANHUI_SEGMENT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+          programme, core::to_text(day), std::int64_t(run), segment_path(programme, day, run).string(), std::int64_t(info.rows),
+          info.milligrams, info.points, std::int64_t(info.bytes), info.sha256, info.person_min, info.person_max, info.start_min,
+          info.start_max, info.root, std::int64_t(position));
 }
 
 std::optional<Run> find_run(db::Reader& reader, RunId id) {

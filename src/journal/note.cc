@@ -137,7 +137,7 @@ std::optional<std::string> from_base64(std::string_view text) {
       end != text.data() + text.size())
     return std::nullopt;
   bytes.resize(length);
-  return bytes;
+  return base64(bytes) == text ? std::optional(std::move(bytes)) : std::nullopt;  // libsodium lets some bytes that are no letters pass
 }
 
 std::string PublicKey::text() const { return fmt::format("{}+{:08x}+{}", name, id, base64(type_and(type, bytes))); }
