@@ -6,7 +6,6 @@
 #include <fstream>
 #include <map>
 #include <set>
-#include <thread>
 
 #include "activity/intake.h"
 #include "activity/intake_stage.h"
@@ -16,6 +15,7 @@
 #include "activity/rejects.h"
 #include "core/bytes.h"
 #include "core/invariant.h"
+#include "core/threads.h"
 #include "identity/consent.h"
 #include "journal/catalogue.h"
 #include "journal/log.h"
@@ -35,26 +35,6 @@ constexpr int kWindowTries = 4;
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-/// Runs `work(thread)` on some threads; the first exception stops the others (through `stop`) and is thrown here.
-void on_threads(unsigned threads, const std::function<void(unsigned)>& work, const std::function<void(const std::exception_ptr&)>& stop) {
-  std::mutex mutex;
-  std::exception_ptr first;
-  const auto guarded = [&](unsigned thread) {
-    try {
-      work(thread);
-    } catch (...) {
-      stop(std::current_exception());
-      const std::scoped_lock lock(mutex);
-      if (first == nullptr) first = std::current_exception();
-    }
-  };
-  std::vector<std::jthread> others;
-  for (unsigned thread = 1; thread < threads; ++thread) others.emplace_back(guarded, thread);
-  guarded(0);
-  others.clear();
-  if (first != nullptr) std::rethrow_exception(first);
 }
 
 /// Says how far the run is, a few times a second, from whichever thread comes by.
@@ -207,7 +187,7 @@ class AccountingRun {
     std::mutex mutex;
     std::optional<core::Error> problem;
     std::atomic<bool> stopped{false};
-    on_threads(
+    core::on_threads(
         request_.threads,
         [&](unsigned) {
           Packer packer(shared, zone_, empty_);
@@ -425,7 +405,7 @@ void AccountingRun::settle(journal::Publication* publication, ledger::RunPosting
     for (const Delta& delta : deltas) posting->add(asset_ids[delta.asset], delta.person, delta.amount);
   });
   std::atomic<std::size_t> next{0}, settled_partitions{0};
-  on_threads(
+  core::on_threads(
       request_.threads,
       [&](unsigned) {
         PersonStage stage(input, zone_, assets_);
@@ -453,7 +433,7 @@ void AccountingRun::close_segments() {
   for (auto& [day, writer] : writers_) open.emplace_back(day, &writer);
   std::atomic<std::size_t> next{0};
   std::mutex mutex;
-  on_threads(
+  core::on_threads(
       request_.threads,
       [&](unsigned) {
         for (std::size_t at = next++; at < open.size(); at = next++) {
@@ -474,7 +454,7 @@ void AccountingRun::close_segments() {
 // The run and its segments, as rows and as entries of the log.
 void AccountingRun::record(db::Transaction& tx, const journal::Run& run) const {
   journal::insert_run(tx, run);
-  journal::RunEntry entry{run, std::int64_t(segments_.size()), {}};
+  journal::RunEntry entry{run, std::int64_t(segments_.size()), programme_.points.expires_after_days, {}};
   for (const std::string& used : rules_.methodologies()) {
     for (const auto* method : selection_.all()) {
       if (fmt::format("{}@{}", method->id, method->version) == used) entry.methodologies.push_back({used, method->digest});

@@ -15,6 +15,7 @@
 #include "cli/people_commands.h"
 #include "cli/sample_commands.h"
 #include "cli/shell.h"
+#include "cli/verify_commands.h"
 #include "core/invariant.h"
 
 namespace tanhui::cli {
@@ -56,6 +57,7 @@ int parse_and_run(int argc, char** argv) {
   add_account_command(app, shell, exit_code);
   add_people_commands(app, shell, exit_code);
   add_sample_commands(app, shell, exit_code);
+  add_verify_commands(app, shell, exit_code);
   add_methodology_commands(app, exit_code, std::cout, std::cerr, &shell.home, &shell.language);
   try {
     app.parse(argc, argv);

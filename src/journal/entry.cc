@@ -41,6 +41,7 @@ json::object write(const RunEntry& entry) {
   out["milligrams"] = run.milligrams;
   out["points"] = run.points;
   out["segments"] = entry.segments;
+  out["points_expire_days"] = entry.points_expire_days;
   json::array methodologies;
   for (const MethodologyUsed& used : entry.methodologies) methodologies.push_back(json::object{{"id", used.id}, {"sha256", used.sha256}});
   out["methodologies"] = std::move(methodologies);
@@ -109,6 +110,7 @@ RunEntry read_run(const core::MemberReader& in) {
   run.milligrams = in.integer("milligrams");
   run.points = in.integer("points");
   entry.segments = in.integer("segments");
+  entry.points_expire_days = in.integer("points_expire_days");
   for (const json::value& value : in.array("methodologies")) {
     const core::MemberReader used(value, "a methodology of the run");
     entry.methodologies.push_back({used.text("id"), used.text("sha256")});

@@ -7,8 +7,8 @@
 //       signed by both keys.
 //   {"type":"tanhui/run","version":1,"run":N,"key":H,"programme":S,"inputs":H,"settings":H,"postings":H,"finished_ms":N,"records":N,
 //    "accepted":N,"duplicate":N,"capped":N,"rejected":N,"held":N,"no_consent":N,"adjusted":N,"people":N,"milligrams":N,"points":N,
-//    "segments":N,"methodologies":[{"id":"ID@VERSION","sha256":H},...]}
-//       an accounting run; its segments are the next entries
+//    "segments":N,"points_expire_days":N,"methodologies":[{"id":"ID@VERSION","sha256":H},...]}
+//       an accounting run; its segments are the next entries. points_expire_days: what decided the lot of its points, 0 never
 //   {"type":"tanhui/segment","version":1,"programme":S,"day":"YYYY-MM-DD","run":N,"records":N,"milligrams":N,"points":N,"bytes":N,"sha256":H,"root":H}
 //       a sealed segment: its file, and the Merkle root over its records (record_bytes.h) in the file's order
 //   {"type":"tanhui/compaction","version":1,"programme":S,"day":"YYYY-MM-DD","file":S,"bytes":N,"sha256":H,"runs":[N,...]}
@@ -39,6 +39,7 @@ struct MethodologyUsed {
 struct RunEntry {
   Run run;  // without started_ms and report
   std::int64_t segments = 0;
+  std::int64_t points_expire_days = 0;
   std::vector<MethodologyUsed> methodologies;
 };
 struct SegmentEntry {

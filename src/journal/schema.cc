@@ -55,6 +55,7 @@ std::shared_ptr<parquet::schema::GroupNode> segment_schema() {
       word(Column::winner_source, optional),
       node(Column::revision, required, Type::INT32, LogicalType::Int(16, false)),
       node(Column::line, optional, Type::INT32, LogicalType::Int(32, false)),
+      number(Column::run, optional),
   };
   return std::static_pointer_cast<parquet::schema::GroupNode>(parquet::schema::GroupNode::Make("record", required, columns));
 }

@@ -94,8 +94,9 @@ void check_lengths(const Columns& rows) {
   core::invariant(whole(rows.start_ms, rows.duration_ms, rows.activity, rows.source, rows.region, rows.methodology, rows.event,
                         rows.evidence, rows.quantity, rows.outcome, rows.reason, rows.milligrams, rows.points, rows.revision),
                   "the columns of a batch are equally long");
-  core::invariant(whole_or_empty(rows.object, rows.extra[0], rows.extra[1], rows.extra[2], rows.winner, rows.winner_source, rows.line),
-                  "an optional column of a batch is empty or as long as the others");
+  core::invariant(
+      whole_or_empty(rows.object, rows.extra[0], rows.extra[1], rows.extra[2], rows.winner, rows.winner_source, rows.line, rows.run),
+      "an optional column of a batch is empty or as long as the others");
 }
 
 }  // namespace
