@@ -1,18 +1,11 @@
 #include "journal/log.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sodium.h>
-#include <sys/file.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <system_error>
 
+#include "core/files.h"
 #include "core/invariant.h"
-#include "journal/schema.h"
 #include "journal/tiles.h"
 
 namespace tanhui::journal {
@@ -21,45 +14,8 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::size_t kPublishTogether = 4096;  // entries
 
-[[noreturn]] void throw_errno(const fs::path& path, const char* what) {
-  throw std::system_error(errno, std::generic_category(), std::string(what) + " '" + path.string() + "'");
-}
-
 fs::path key_path(const fs::path& instance) { return instance / "log.key"; }
 fs::path next_key_path(const fs::path& instance) { return instance / "log.key.next"; }
-
-/// A file that is there whole or not at all.
-void write_file(const fs::path& path, std::string_view bytes, mode_t mode) {
-  const fs::path draft = path.string() + ".draft";
-  const int fd = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-  if (fd < 0) throw_errno(draft, "cannot create");
-  const bool written = ::write(fd, bytes.data(), bytes.size()) == ssize_t(bytes.size()) && ::fsync(fd) == 0;
-  const int error = errno;
-  ::close(fd);
-  errno = error;
-  if (!written) throw_errno(draft, "cannot write");
-  if (::rename(draft.c_str(), path.c_str()) != 0) throw_errno(path, "cannot name");
-  sync_folder(path.parent_path());
-}
-
-std::optional<std::string> read_file(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(in), {});
-}
-
-class FolderLock {
- public:
-  explicit FolderLock(const fs::path& path) : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
-    if (fd_ < 0 || ::flock(fd_, LOCK_EX) != 0) throw_errno(path, "cannot lock");
-  }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-  ~FolderLock() { ::close(fd_); }
-
- private:
-  int fd_;
-};
 
 std::string random_origin() {
   std::array<std::uint8_t, 4> random;
@@ -88,7 +44,7 @@ std::optional<std::string> newest_key(db::Reader& reader) {
 core::Result<Signer> find_signer(const fs::path& instance, const std::string& wanted) {
   bool any = false;
   for (const fs::path& path : {key_path(instance), next_key_path(instance)}) {
-    const auto text = read_file(path);
+    const auto text = core::read_file(path);
     if (!text) continue;
     any = true;
     auto signer = Signer::parse(*text);
@@ -99,7 +55,7 @@ core::Result<Signer> find_signer(const fs::path& instance, const std::string& wa
     if (signer->key().text() != wanted) continue;
     if (path != key_path(instance)) {
       fs::rename(path, key_path(instance));
-      sync_folder(instance);
+      core::sync_folder(instance);
     }
     return signer;
   }
@@ -128,19 +84,19 @@ core::Result<Log> Log::open(const fs::path& instance, db::Database& database, co
                      key_path(instance));
   const Signer signer = Signer::generate(origin.empty() ? random_origin() : std::string(origin));
   Log log(instance, signer);
-  const FolderLock lock(instance / "log" / ".lock");
+  const core::FileLock lock(instance / "log" / ".lock");
   {
     db::Transaction tx = database.begin();
     if (newest_key(tx))
       return core::Error{core::ErrorCode::conflict, "log.busy", "another process made the log just now", "start again", {}};
-    write_file(next_key_path(instance), signer.text(), 0600);
+    core::write_file(next_key_path(instance), signer.text(), 0600);
     tx.exec("INSERT INTO log_head (id, origin, edge) VALUES (1, $1, $2)", signer.key().name, db::Bytes{core::merkle::Edge().bytes()});
     const Entry first = KeyEntry{signer.key().text(), ""};
     log.append(tx, {&first, 1}, now_ms);
     tx.commit();
   }
   fs::rename(next_key_path(instance), key_path(instance));
-  sync_folder(instance);
+  core::sync_folder(instance);
   return log;
 }
 
@@ -174,10 +130,10 @@ Appended Log::append_signed(db::Transaction& tx, std::span<const Entry> entries,
 
 void Log::publish(db::Reader& reader) const {
   fs::create_directories(folder_);
-  const FolderLock lock(folder_ / ".lock");
+  const core::FileLock lock(folder_ / ".lock");
   const auto newest = newest_checkpoint(reader);
   if (!newest) return;
-  const auto published = read_file(folder_ / "checkpoint");
+  const auto published = core::read_file(folder_ / "checkpoint");
   if (published == newest) return;
   const auto size_of = [](std::string_view text) -> std::uint64_t {
     const auto note = parse_note(text);
@@ -208,13 +164,13 @@ void Log::publish(db::Reader& reader) const {
   write();
   tiles.flush();
   core::invariant(tiles.size() == size, "the log's files hold as many entries as its checkpoint says");
-  write_file(folder_ / "key.pub", signer_.key().text() + "\n", 0644);
-  write_file(folder_ / "checkpoint", *newest, 0644);
+  core::write_file(folder_ / "key.pub", signer_.key().text() + "\n", 0644);
+  core::write_file(folder_ / "checkpoint", *newest, 0644);
 }
 
 core::Result<Appended> Log::rotate_key(db::Database& database, core::Millis now_ms) {
   const Signer next = Signer::generate(signer_.key().name);
-  write_file(next_key_path(instance_), next.text(), 0600);
+  core::write_file(next_key_path(instance_), next.text(), 0600);
   Appended appended;
   {
     db::Transaction tx = database.begin();
@@ -225,7 +181,7 @@ core::Result<Appended> Log::rotate_key(db::Database& database, core::Millis now_
     tx.commit();
   }
   fs::rename(next_key_path(instance_), key_path(instance_));
-  sync_folder(instance_);
+  core::sync_folder(instance_);
   signer_ = next;
   publish(database);
   return appended;

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <fstream>
 #include <set>
 
+#include "core/files.h"
 #include "core/merkle.h"
 #include "journal/checkpoint.h"
 #include "journal/log.h"
@@ -15,12 +15,6 @@ namespace tanhui::journal {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::optional<std::string> read_file(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(in), {});
-}
 
 struct StoredCheckpoint {
   std::uint64_t size;
@@ -163,7 +157,7 @@ class LogReading {
   }
 
   core::Status compare(const std::string& name, const std::string& expected) {
-    const auto bytes = read_file(folder_ / name);
+    const auto bytes = core::read_file(folder_ / name);
     if (!bytes) return diverges("log-file", fmt::format("'{}'", (folder_ / name).string()), "it is missing");
     if (*bytes != expected) return diverges("log-file", fmt::format("'{}'", (folder_ / name).string()), "it is not what the entries say");
     compared_.insert(name);

@@ -1,10 +1,6 @@
 #include "journal/schema.h"
 
-#include <fcntl.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <system_error>
 
 namespace tanhui::journal {
 namespace {
@@ -64,15 +60,6 @@ std::shared_ptr<parquet::WriterProperties> segment_properties() {
   parquet::WriterProperties::Builder builder;
   builder.created_by("tanhui")->version(parquet::ParquetVersion::PARQUET_2_6);
   return builder.compression(parquet::Compression::UNCOMPRESSED)->build();  // sorted and packed, zstd saves one or two per cent more
-}
-
-void sync_folder(const std::filesystem::path& folder) {
-  const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) throw std::system_error(errno, std::generic_category(), "cannot open the folder '" + folder.string() + "'");
-  const int failed = ::fsync(fd);
-  const int error = errno;
-  ::close(fd);
-  if (failed != 0) throw std::system_error(error, std::generic_category(), "cannot sync the folder '" + folder.string() + "'");
 }
 
 }  // namespace tanhui::journal

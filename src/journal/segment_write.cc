@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "core/files.h"
 #include "core/invariant.h"
 #include "core/quantity.h"
 #include "journal/record_bytes.h"
@@ -60,7 +61,7 @@ class HashedFile final : public arrow::io::OutputStream {
     flush_buffer();
     if (::fsync(fd_) != 0) throw_errno(path_, "cannot sync");
     if (::close(std::exchange(fd_, -1)) != 0) throw_errno(path_, "cannot close");
-    sync_folder(path_.parent_path());
+    core::sync_folder(path_.parent_path());
     return hash_.finish();
   }
 

@@ -7,13 +7,12 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <system_error>
 #include <utility>
 
 #include "core/bytes.h"
+#include "core/files.h"
 #include "core/invariant.h"
-#include "journal/schema.h"
 
 namespace tanhui::journal {
 namespace {
@@ -38,17 +37,11 @@ std::string_view bytes_of(std::span<const core::Digest> hashes) {
   return {reinterpret_cast<const char*>(hashes.data()), hashes.size() * kDigestBytes};
 }
 
-std::optional<std::string> read_file(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(in), {});
-}
-
 /// The hashes of a tile of at least `width`: the partial file, or the full one that took its place.
 std::optional<std::vector<core::Digest>> read_hashes(const std::filesystem::path& folder, unsigned level, std::uint64_t index,
                                                      std::uint64_t width) {
-  auto bytes = read_file(folder / tile_path(level, index, width));
-  if (!bytes && width < kTileWidth) bytes = read_file(folder / tile_path(level, index));
+  auto bytes = core::read_file(folder / tile_path(level, index, width));
+  if (!bytes && width < kTileWidth) bytes = core::read_file(folder / tile_path(level, index));
   if (!bytes || bytes->size() % kDigestBytes != 0 || bytes->size() < width * kDigestBytes) return std::nullopt;
   std::vector<core::Digest> hashes(width);
   std::memcpy(hashes.data(), bytes->data(), width * kDigestBytes);
@@ -89,8 +82,8 @@ core::Result<TileWriter> TileWriter::open(std::filesystem::path folder, std::uin
   }
   if (const std::uint64_t width = size % kTileWidth; width != 0) {
     const auto path = writer.folder_ / entries_path(size / kTileWidth, width);
-    auto bytes = read_file(path);
-    if (!bytes) bytes = read_file(writer.folder_ / entries_path(size / kTileWidth));  // a crash came after the full one
+    auto bytes = core::read_file(path);
+    if (!bytes) bytes = core::read_file(writer.folder_ / entries_path(size / kTileWidth));  // a crash came after the full one
     if (!bytes) return damaged(path);
     core::ByteReader in(*bytes);
     std::size_t end = 0;
@@ -178,7 +171,7 @@ void TileWriter::flush() {
       const int failed = ::fsync(fd);
       ::close(fd);
       if (failed != 0) throw_errno(path, "cannot sync");
-      for (auto folder = path.parent_path(); folder != folder_.parent_path(); folder = folder.parent_path()) sync_folder(folder);
+      for (auto folder = path.parent_path(); folder != folder_.parent_path(); folder = folder.parent_path()) core::sync_folder(folder);
     }
   }
   unsynced_.clear();
@@ -250,8 +243,8 @@ core::merkle::NodeSource TileReader::source() {
 
 std::vector<std::string> TileReader::entries(std::uint64_t index) {
   const std::uint64_t count = width(0, index);
-  auto bytes = read_file(folder_ / entries_path(index, count));
-  if (!bytes && count < kTileWidth) bytes = read_file(folder_ / entries_path(index));
+  auto bytes = core::read_file(folder_ / entries_path(index, count));
+  if (!bytes && count < kTileWidth) bytes = core::read_file(folder_ / entries_path(index));
   const std::string path = (folder_ / entries_path(index, count)).string();
   if (!bytes) throw BadTile("'" + path + "' is missing");
   std::vector<std::string> entries;
