@@ -22,17 +22,6 @@ struct Options {
   std::int64_t top = 0;
 };
 
-// A key as reports print it, or an id as partners send it.
-core::PersonKey person_key(const identity::Instance& instance, const std::string& person) {
-  core::PersonKey key;
-  if (person.size() == 32) {
-    const auto high = std::from_chars(person.data(), person.data() + 16, key.high, 16);
-    const auto low = std::from_chars(person.data() + 16, person.data() + 32, key.low, 16);
-    if (high.ptr == person.data() + 16 && low.ptr == person.data() + 32) return key;
-  }
-  return instance.secret().person(person);
-}
-
 /// A line of a statement: a record as one run booked it, or an adjustment.
 struct Line {
   core::Millis start_ms = 0;
