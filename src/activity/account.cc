@@ -18,6 +18,7 @@
 #include "core/threads.h"
 #include "identity/consent.h"
 #include "journal/catalogue.h"
+#include "journal/compaction.h"
 #include "journal/log.h"
 #include "journal/publication.h"
 #include "journal/record_bytes.h"
@@ -137,6 +138,7 @@ class AccountingRun {
     auto lock = instance_.lock_for_run();
     if (!lock) return lock.error();
     journal::recover(instance_.journal(), [&](journal::RunId run) { return journal::find_run(instance_.database(), run).has_value(); });
+    journal::recover_compactions(instance_.database(), instance_.journal());
     if (!request_.dry_run) {
       auto log = journal::Log::open(instance_.folder(), instance_.database(), request_.now_ms);
       if (!log) return log.error();
@@ -247,7 +249,7 @@ class AccountingRun {
     for (const std::int32_t day : days_) touched.push_back({day});
     auto seen = look_back({.journal = instance_.journal(),
                            .spill_folder = spill_folder(),
-                           .segments = journal::segments_between(instance_.database(), programme_.id, core::kFirstDay, core::kLastDay),
+                           .segments = journal::files_between(instance_.database(), programme_.id, core::kFirstDay, core::kLastDay),
                            .fresh = fresh_.get(),
                            .fresh_layout = layout_,
                            .filter = filter_.get(),

@@ -11,6 +11,7 @@
 
 #include "activity/posting_audit.h"
 #include "activity/record.h"
+#include "core/files.h"
 #include "core/invariant.h"
 #include "core/merkle.h"
 #include "core/quantity.h"
@@ -72,6 +73,7 @@ class Audit {
                                   [this](std::uint64_t position, const journal::Entry& entry) { return claim(position, entry); });
     if (!log) return log.error();
     report_.log = *std::move(log);
+    if (auto status = check_signing_key(); !status) return status.error();
     for (auto step : {&Audit::check_run_rows, &Audit::check_segment_rows, &Audit::check_strays, &Audit::check_files, &Audit::check_runs}) {
       if (auto status = (this->*step)(); !status) return status.error();
     }
@@ -86,6 +88,17 @@ class Audit {
   }
 
  private:
+  // A damaged signing key would be found at the next run, which is late. A machine that only audits may not have it.
+  core::Status check_signing_key() const {
+    const auto text = core::read_file(instance_.folder() / "log.key");
+    if (!text) return core::Done{};
+    const auto signer = journal::Signer::parse(*text);
+    const auto published = core::read_file(instance_.folder() / "log" / "key.pub");
+    if (!signer || !published || signer->text() != *text || signer->key().text() + "\n" != *published)
+      return diverges("log-key", fmt::format("'{}'", (instance_.folder() / "log.key").string()), "it is not the key that signs the log");
+    return core::Done{};
+  }
+
   // ---- what the log claims -------------------------------------------------------------------------------------------------------
 
   core::Status claim(std::uint64_t position, const journal::Entry& entry) {

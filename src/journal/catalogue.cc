@@ -1,6 +1,7 @@
 #include "journal/catalogue.h"
 
 #include "core/invariant.h"
+#include "core/quantity.h"
 
 namespace tanhui::journal {
 namespace {
@@ -103,6 +104,29 @@ std::vector<CataloguedSegment> segments_between(db::Reader& reader, std::string_
       "SELECT " TANHUI_SEGMENT_COLUMNS " FROM segment WHERE programme = $1 AND day BETWEEN $2 AND $3 ORDER BY day, run",
       [&](const db::Row& row) { found.push_back(segment_of(row)); }, programme, core::to_text(first), core::to_text(last));
   return found;
+}
+
+std::vector<CataloguedSegment> files_between(db::Reader& reader, std::string_view programme, core::Day first, core::Day last) {
+  std::vector<CataloguedSegment> files;
+  std::map<std::string, std::size_t> known;
+  for (CataloguedSegment& segment : segments_between(reader, programme, first, last)) {
+    const auto [at, fresh] = known.emplace(segment.info.path.string(), files.size());
+    if (fresh) {
+      files.push_back(std::move(segment));
+      continue;
+    }
+    CataloguedSegment& file = files[at->second];
+    file.run = segment.run;
+    file.position = segment.position;
+    file.info.rows += segment.info.rows;
+    file.info.milligrams = core::add_or_throw(file.info.milligrams, segment.info.milligrams);
+    file.info.points = core::add_or_throw(file.info.points, segment.info.points);
+    file.info.person_min = std::min(file.info.person_min, segment.info.person_min);
+    file.info.person_max = std::max(file.info.person_max, segment.info.person_max);
+    file.info.start_min = std::min(file.info.start_min, segment.info.start_min);
+    file.info.start_max = std::max(file.info.start_max, segment.info.start_max);
+  }
+  return files;
 }
 
 std::vector<CataloguedSegment> segments_of(db::Reader& reader, RunId run) {

@@ -50,6 +50,9 @@ std::vector<Run> latest_runs(db::Reader& reader, std::int64_t limit);  // newest
 
 /// Segments of the local days [first, last], in order of day and run.
 std::vector<CataloguedSegment> segments_between(db::Reader& reader, std::string_view programme, core::Day first, core::Day last);
+/// The files that hold them, each once, in order of day and path. Of a file with several runs (compaction.h), `run` and `position` are
+/// those of its last one, rows and sums those of all, and the column `run` tells them apart; `info.root` has no meaning.
+std::vector<CataloguedSegment> files_between(db::Reader& reader, std::string_view programme, core::Day first, core::Day last);
 std::vector<CataloguedSegment> segments_of(db::Reader& reader, RunId run);
 std::vector<std::string> programmes_with_segments(db::Reader& reader);
 

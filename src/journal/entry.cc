@@ -28,6 +28,7 @@ json::object write(const RunEntry& entry) {
   out["inputs"] = core::to_hex(run.inputs_digest);
   out["settings"] = core::to_hex(run.settings_digest);
   out["postings"] = core::to_hex(run.postings_digest);
+  out["started_ms"] = run.started_ms;
   out["finished_ms"] = run.finished_ms;
   out["records"] = run.records;
   out["accepted"] = run.accepted;
@@ -97,6 +98,7 @@ RunEntry read_run(const core::MemberReader& in) {
   run.inputs_digest = in.hex_digest("inputs");
   run.settings_digest = in.hex_digest("settings");
   run.postings_digest = in.hex_digest("postings");
+  run.started_ms = in.integer("started_ms");
   run.finished_ms = in.integer("finished_ms");
   run.records = in.integer("records");
   run.accepted = in.integer("accepted");

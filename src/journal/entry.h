@@ -5,7 +5,7 @@
 //   {"type":"tanhui/key","version":1,"key":K,"replaces":K|null}
 //       the log's public key from this entry on. The first entry of a log is its first key. The checkpoint that first covers the entry is
 //       signed by both keys.
-//   {"type":"tanhui/run","version":1,"run":N,"key":H,"programme":S,"inputs":H,"settings":H,"postings":H,"finished_ms":N,"records":N,
+//   {"type":"tanhui/run","version":1,"run":N,"key":H,"programme":S,"inputs":H,"settings":H,"postings":H,"started_ms":N,"finished_ms":N,"records":N,
 //    "accepted":N,"duplicate":N,"capped":N,"rejected":N,"held":N,"no_consent":N,"adjusted":N,"people":N,"milligrams":N,"points":N,
 //    "segments":N,"points_expire_days":N,"methodologies":[{"id":"ID@VERSION","sha256":H},...]}
 //       an accounting run; its segments are the next entries. points_expire_days: what decided the lot of its points, 0 never
@@ -37,7 +37,7 @@ struct MethodologyUsed {
   friend bool operator==(const MethodologyUsed&, const MethodologyUsed&) = default;
 };
 struct RunEntry {
-  Run run;  // without started_ms and report
+  Run run;  // without its report
   std::int64_t segments = 0;
   std::int64_t points_expire_days = 0;
   std::vector<MethodologyUsed> methodologies;

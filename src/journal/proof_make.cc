@@ -44,7 +44,7 @@ class SegmentProof {
     auto opened = SegmentReader::open(journal_ / segment.info.path);
     if (!opened) return opened.error();
     auto reader = *std::move(opened);
-    if (!holds_event(reader, request)) return failed_;
+    if (!holds_event(reader, segment.run, request)) return failed_;
     leaves_.clear();
     const std::size_t first = found.size();
     for (std::size_t group = 0; group < reader.row_groups(); ++group) {
@@ -71,13 +71,14 @@ class SegmentProof {
 
  private:
   // Looks at the event column only, and only where the person may be.
-  bool holds_event(SegmentReader& reader, const ProofRequest& request) {
+  bool holds_event(SegmentReader& reader, RunId run, const ProofRequest& request) {
     failed_ = core::Done{};
     for (std::size_t group = 0; group < reader.row_groups(); ++group) {
       const auto [least, greatest] = reader.persons_of(group);
       if (request.person && (*request.person < least || greatest < *request.person)) continue;
       if (failed_ = reader.read(group, {Column::event, Column::run}, names_, rows_); !failed_) return false;
-      if (std::find(rows_.event.begin(), rows_.event.end(), request.event) != rows_.event.end()) return true;
+      for (std::size_t row = 0; row < rows_.event.size(); ++row)
+        if (rows_.event[row] == request.event && (rows_.run.empty() || RunId(rows_.run[row]) == run)) return true;
     }
     return false;
   }

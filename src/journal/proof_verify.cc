@@ -108,6 +108,7 @@ class ProofReading {
       check_in_log(step, bytes, checkpoint_of(under));
       const auto next = parse_public_key(about->key);
       if (!next) step.fail("entry", "names no key");
+      if (!signed_by(under, *next)) throw Refused{wrong("a change of keys is not signed by the key that takes over")};
       trusted = *next;
       if (signed_by(note, trusted)) return trusted;
     }
