@@ -40,6 +40,9 @@ def main():
     if arguments.table:
         print(harness.table_of(json.loads(arguments.table.read_text())))
         return 0
+    if missing := harness.missing_wheels():
+        harness.say(f"bench/run needs {missing}: scripts/install brings them")
+        return 2
     names = arguments.names or [name for name in BENCHES if name not in ONLY_WHEN_NAMED]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaves the block below, which stops the PostgreSQL server
     machine = harness.machine()

@@ -9,6 +9,9 @@ import subprocess
 import sys
 import tempfile
 
+from bench import BENCHES
+import harness
+
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 from report import Report  # noqa: E402
@@ -19,34 +22,32 @@ def main():
     parser.add_argument("--build", required=True, type=pathlib.Path)
     build = parser.parse_args().build.resolve()
     report = Report("bench-equal")
-    with tempfile.TemporaryDirectory() as folder:
-        result = pathlib.Path(folder) / "result.json"
-        command = [sys.executable, "-B", HERE / "bench.py", *NAMES, "--rows", "20000", "--repeats", "1", "--offline", "--build", build,
-                   "--folder", build / "bench-equal", "--json", result]
-        done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
-        if not result.exists():
-            report.add("bench/run", done.stderr)
-        else:
-            for bench in json.loads(result.read_text())["benches"]:
-                add(report, bench)
-            tell_tables_apart(report, result)
+    if missing := harness.missing_wheels():
+        report.add(f"{missing}: not installed", skipped=True)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            run(report, build, pathlib.Path(folder) / "result.json")
     report.close()
 
 
-NAMES = ["accounting-csv", "accounting-ndjson", "accounting-parquet", "journal-size", "statement", "ledger", "log", "methodology", "endurance"]
+def run(report, build, result):
+    command = [sys.executable, "-B", HERE / "bench.py", *BENCHES, "--rows", "20000", "--repeats", "1", "--offline", "--build", build,
+               "--folder", build / "bench-equal", "--json", result]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    if not result.exists():
+        return report.add("bench/run", done.stderr)
+    benches = json.loads(result.read_text())["benches"]
+    for bench in benches:
+        compared = {peer for line in bench["lines"] for peer in line["peers"]}
+        problem = "; ".join(filter(None, [bench["failed"], *bench["differences"]]))
+        report.add(bench["name"] + (f" against {', '.join(sorted(compared))}" if compared else ""), problem,
+                   skipped=not bench["lines"] and not problem)
+        for reason in bench["skipped"]:
+            report.add(f"{bench['name']}: {reason}", skipped=True)
+    table_shows_differences(report, result)
 
 
-def add(report, bench):
-    compared = {peer for line in bench["lines"] for peer in line["peers"]}
-    name = bench["name"] + (f" against {', '.join(sorted(compared))}" if compared else "")
-    problem = "; ".join(filter(None, [bench["failed"], *bench["differences"]]))
-    report.add(name, problem, skipped=not bench["lines"] and not problem)
-    for reason in bench["skipped"]:
-        report.add(f"{bench['name']}: {reason}", skipped=True)
-
-
-def tell_tables_apart(report, result):
-    """A wrong answer is shown instead of its times."""
+def table_shows_differences(report, result):
     wrong = json.loads(result.read_text())
     wrong["benches"][0]["differences"] = ["milligrams credited: tanhui 1, DuckDB 2"]
     result.write_text(json.dumps(wrong))

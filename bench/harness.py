@@ -69,7 +69,11 @@ def measured(command, stdin=None, cwd=None):
     """Runs a child to its end: {"seconds", "cpu_seconds", "peak_bytes"} and what it printed."""
     begin = time.monotonic()
     child = subprocess.Popen([str(word) for word in command], stdin=stdin, stdout=subprocess.PIPE, cwd=cwd)
-    output = child.stdout.read()
+    try:
+        output = child.stdout.read()
+    except BaseException:  # stopped from outside
+        child.kill()
+        raise
     _, status, usage = os.wait4(child.pid, 0)
     seconds = time.monotonic() - begin
     child.returncode = os.waitstatus_to_exitcode(status)
@@ -100,7 +104,9 @@ class Resident:
             raise Failure(f"exit code {self.child.wait()}: {shown(self.command)}")
         return json.loads(line)
 
-    def __exit__(self, *_):
+    def __exit__(self, problem, *_):
+        if problem:
+            self.child.kill()
         self.child.stdin.close()
         _, _, usage = os.wait4(self.child.pid, 0)
         self.child.returncode = 0
@@ -250,6 +256,11 @@ def machine():
     return {"processor": first_of("/proc/cpuinfo", "model name"), "cores": len(os.sched_getaffinity(0)), "system": system,
             "kernel": platform.release(), "memory_gib": round(int(first_of("/proc/meminfo", "MemTotal").split()[0]) / 2**20),
             "load": round(os.getloadavg()[0], 2)}  # of the minute before
+
+
+def missing_wheels():
+    found = {wheel.metadata["Name"] for wheel in importlib.metadata.distributions()}
+    return ", ".join(sorted({"duckdb", "pyarrow"} - found))
 
 
 def first_line(command, cwd=None):

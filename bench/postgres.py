@@ -38,19 +38,32 @@ class Server:
         self.version = subprocess.run([self.bin / "postgres", "--version"], capture_output=True, text=True, check=True).stdout.split()[2]
         self.user = "postgres" if os.geteuid() == 0 else None  # the server refuses to run as root
         self.socket = pathlib.Path(tempfile.mkdtemp(prefix="tanhui-bench-"))  # short: the path of a socket has at most 107 characters
-        self.data = folder / "postgres"
+        self._own(self.socket)
+        self.data = (folder if self._reaches(folder) else self.socket) / "postgres"
         shutil.rmtree(self.data, ignore_errors=True)
         self.data.mkdir()
-        if self.user:
-            owner = pwd.getpwnam(self.user)
-            for path in (self.socket, self.data):
-                os.chown(path, owner.pw_uid, owner.pw_gid)
+        self._own(self.data)
         memory_mib = int(harness.first_of("/proc/meminfo", "MemTotal").split()[0]) // 1024
         self._start(settings_for(memory_mib, threads))
 
-    def _as_server(self, *command):
+    def _own(self, path):
+        if self.user:
+            try:
+                owner = pwd.getpwnam(self.user)
+            except KeyError:
+                raise harness.Skip(f"there is no user {self.user}, and PostgreSQL does not run as root") from None
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+
+    def _run(self, *command):
         words = [str(word) for word in command]
-        done = subprocess.run(["runuser", "-u", self.user, "--", *words] if self.user else words, cwd="/", capture_output=True, text=True)
+        return subprocess.run(["runuser", "-u", self.user, "--", *words] if self.user else words, cwd="/", capture_output=True, text=True)
+
+    def _reaches(self, folder):
+        """A clone in root's home is closed to the server's user; then the data lies in the temporary folder."""
+        return self._run("test", "-x", folder).returncode == 0
+
+    def _as_server(self, *words):
+        done = self._run(*words)
         if done.returncode != 0:
             raise harness.Skip(f"the private PostgreSQL server: {words[0]}: {done.stderr.strip() or done.stdout.strip()}")
 

@@ -18,9 +18,11 @@ def bench(settings, result):
     program = settings.program("src/app/tanhui")
     made = (settings.folder / "endurance.txt").open("w+b")
     city = subprocess.Popen([program, "sample", "--people", str(people), "--days", str(DAYS)], stdout=subprocess.PIPE, stderr=made)
-    measurement, output = harness.measured([program, "--home", harness.ROOT, "--instance", instance, "account", "--programme", "wuhan-demo", "--quiet",
-                                            "--report", "json", "--threads", settings.threads, "-"], stdin=city.stdout)
-    city.stdout.close()
+    try:
+        measurement, output = harness.measured([program, "--home", harness.ROOT, "--instance", instance, "account", "--programme", "wuhan-demo",
+                                                "--quiet", "--report", "json", "--threads", settings.threads, "-"], stdin=city.stdout)
+    finally:
+        city.stdout.close()  # the generator ends when nobody reads
     _, status, usage = os.wait4(city.pid, 0)
     city.returncode = os.waitstatus_to_exitcode(status)
     made.seek(0)
