@@ -224,21 +224,21 @@ def ratio_text(ratio):
 
 
 def table_of(report):
-    """The Markdown table of a result, one line per measure and peer."""
+    """The Markdown table of a result, one line per measure."""
     machine, versions = report["machine"], report["versions"]
     rows = [f"{report['date']}: {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}, load {machine['load']} before; "
-            f"{report['rows']:,} rows, medians of {report['repeats']} counted rounds, {report['threads']} threads a side; "
+            f"{report['rows']:,} rows, medians of {report['repeats']} counted round{'s' if report['repeats'] > 1 else ''}, {report['threads']} threads a side; "
             + ", ".join(f"{name} {version}" for name, version in versions.items()) + ".", "",
-            "| bench | measure | tanhui | peer | | ratio |", "|---|---|---:|---|---:|---:|"]
+            "| bench | measure | tanhui | others (ratio) |", "|---|---|---:|---|"]
     for bench in report["benches"]:
         if bench["failed"] or bench["differences"]:
-            rows.append(f"| {bench['name']} | no result: {bench['failed'] or '; '.join(bench['differences'])} | | | | |")
+            rows.append(f"| {bench['name']} | no result: {bench['failed'] or '; '.join(bench['differences'])} | | |")
             continue
         for line in bench["lines"]:
-            what = f"| {bench['name']} | {line['what']}" + (f", {line['unit']}" if line["unit"] else "") + f" | {number(line['ours'])} |"
-            peers = [f" {peer} | {number(value)} | {ratio_text(line['ratios'][peer])} |" for peer, value in line["peers"].items() if line["ratios"][peer]]
-            rows += [what + peer for peer in peers or [" | | |"]]
-        rows += [f"| {bench['name']} | skipped: {reason} | | | | |" for reason in bench["skipped"]]
+            ours = f"{number(line['ours'])} {line['unit']}".strip()
+            peers = [f"{peer} {number(value)} ({ratio_text(line['ratios'][peer])})" for peer, value in line["peers"].items() if line["ratios"][peer]]
+            rows.append(f"| {bench['name']} | {line['what']} | {ours} | {'; '.join(peers)} |")
+        rows += [f"| {bench['name']} | skipped: {reason} | | |" for reason in bench["skipped"]]
     return "\n".join(rows)
 
 
