@@ -65,10 +65,10 @@ class Settings:
 
 # ---- child processes
 
-def measured(command, stdin=None, cwd=None):
-    """Runs a child to its end: {"seconds", "cpu_seconds", "peak_bytes"} and what it printed."""
+def measured(command, stdin=None, good=(0,)):
+    """Runs a child to its end: {"seconds", "cpu_seconds", "peak_bytes"} and what it printed. Other exit codes than `good` are a Failure."""
     begin = time.monotonic()
-    child = subprocess.Popen([str(word) for word in command], stdin=stdin, stdout=subprocess.PIPE, cwd=cwd)
+    child = subprocess.Popen([str(word) for word in command], stdin=stdin, stdout=subprocess.PIPE)
     try:
         output = child.stdout.read()
     except BaseException:  # stopped from outside
@@ -77,7 +77,7 @@ def measured(command, stdin=None, cwd=None):
     _, status, usage = os.wait4(child.pid, 0)
     seconds = time.monotonic() - begin
     child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != 0:
+    if child.returncode not in good:
         raise Failure(f"exit code {child.returncode}: {shown(command)}")
     return {"seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime, "peak_bytes": usage.ru_maxrss * 1024}, output.decode()
 

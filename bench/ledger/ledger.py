@@ -1,47 +1,36 @@
-"""Postings a second. The ledger's bench is a program of its own (bench/ledger) that takes --json FILE; here it joins the others.
-
-What it writes: {"title", "lines": [{"what", "unit", "ours", "peers": {name: number}, "more_is_better"}], "notes", "skipped", "differences"},
-all but "lines" optional. From any other object its numbers are shown as they are named.
-"""
+"""Transfers a second: the ledger's own program (bench/ledger/run.py, which also runs alone), joined to the others."""
 import json
 import pathlib
 import sys
 
 import harness
 
-HERE = pathlib.Path(__file__).resolve().parent
+SCRIPT = pathlib.Path(__file__).with_name("run.py")
+TRANSFERS_MAX = 400_000
 
 
 def bench(settings, result):
-    """ledger postings per second, against the same postings in SQL"""
+    """ledger transfers per second in batches, against the same postings in SQL on SQLite and PostgreSQL"""
+    if not SCRIPT.exists():
+        raise harness.Skip("bench/ledger/run.py is not in this source tree")
     file = settings.folder / "ledger.json"
     file.unlink(missing_ok=True)
-    output = harness.measured([*command(settings), "--json", file])[0]
-    if not file.exists():
-        raise harness.Failure("bench/ledger wrote no JSON")
+    harness.measured([sys.executable, "-B", SCRIPT, "--build", settings.build, "--json", file, "--repeats", settings.repeats,
+                      "--transfers", min(settings.rows, TRANSFERS_MAX), "--postgres", address(settings)], good=(0, 1))
     found = json.loads(file.read_text())
-    result.title = found.get("title", "")
-    for line in found.get("lines") or numbers(found):
-        result.line(line["what"], line.get("unit", ""), line["ours"], line.get("peers", {}), line.get("more_is_better", False))
-    for part in ("notes", "skipped", "differences"):
-        getattr(result, part).extend(found.get(part, []))
-    result.line("peak memory", "MiB", round(output["peak_bytes"] / 2**20), {})
+    result.title = found["title"]
+    for line in found["lines"]:
+        result.line(line["what"], line["unit"], line["ours"], line["peers"], line["more_is_better"])
+        result.line(f"{line['what']}, peak memory", "MiB", round(line["peak_bytes"] / 2**20), {})
+    result.differences += found["differences"]
+    result.skipped += found["skipped"]
 
 
-def command(settings):
-    script = HERE / "run.py"
-    if script.exists():
-        return [sys.executable, "-B", script, "--build", settings.build]
-    program = settings.program("bench/ledger/ledger_bench")
-    if b"--json" not in program.read_bytes():
-        raise harness.Skip("bench/ledger has no --json in this build")
-    return [program]
-
-
-def numbers(found, path=""):
-    """Every number of an object as a line, named by where it stands."""
-    if isinstance(found, dict):
-        return [line for key, value in found.items() for line in numbers(value, f"{path} {key}".strip())]
-    if isinstance(found, list):
-        return [line for place, value in enumerate(found, 1) for line in numbers(value, f"{path} {place}".strip())]
-    return [{"what": path, "ours": found}] if isinstance(found, (int, float)) and not isinstance(found, bool) else []
+def address(settings):
+    """Of a new database of the private server; empty when there is none."""
+    try:
+        server = settings.postgres()
+    except harness.Skip:
+        return ""
+    server.new_database("ledger")
+    return f"postgresql:///ledger?host={server.socket}&user=bench"
