@@ -1,4 +1,4 @@
--- The input of the measurement: flat, quick to make, with every kind of row the job must tell apart. $rows, $people, $file are filled in.
+-- The input of most benches: flat, quick to make, with every kind of row the job must tell apart. $rows, $people, $file are filled in.
 -- Each person does 14 acts. One in fifty does all of them on one day by metro, so that the cap of 12 rides holds; everybody else does at
 -- most two a day, hours apart. An act lasts 8 to 50 minutes and is reported by one, two or three sources whose clocks differ by at most a
 -- minute: reports of one act all overlap each other and nothing else, so "best of the cluster" in SQL equals the keep-one rule.
