@@ -44,7 +44,7 @@ class Ours {
     }
   }
   Digest root() const { return tree_.root(); }
-  std::vector<Digest> prove(std::uint64_t index) const { return merkle::inclusion_path(index, tree_.size(), tree_.source()); }
+  std::vector<Digest> prove(std::uint64_t index) const { return tree_.inclusion_path(index); }
   bool check(std::uint64_t index, const std::vector<Digest>& path, const Digest& root) const {
     return merkle::includes(tree_.node(0, index), index, tree_.size(), path, root);
   }

@@ -18,7 +18,7 @@ constexpr std::uint64_t kChunkMax = 4096;    // leaves folded at a time by Edge:
 
 std::uint64_t split(std::uint64_t size) { return std::bit_floor(size - 1); }  // the largest power of two below size
 
-// Hash of the entries [begin, begin + count): one perfect subtree, or a left one and the rest.
+// The root over [begin, begin + count): one perfect subtree, or a left one and the rest.
 Digest range_root(std::uint64_t begin, std::uint64_t count, const NodeSource& node) {
   if (std::has_single_bit(count)) {
     const unsigned level = unsigned(std::countr_zero(count));
@@ -26,18 +26,6 @@ Digest range_root(std::uint64_t begin, std::uint64_t count, const NodeSource& no
   }
   const std::uint64_t left = split(count);
   return node_hash(range_root(begin, left, node), range_root(begin + left, count - left, node));
-}
-
-void add_inclusion(std::uint64_t index, std::uint64_t begin, std::uint64_t count, const NodeSource& node, std::vector<Digest>& path) {
-  if (count == 1) return;
-  const std::uint64_t left = split(count);
-  if (index < left) {
-    add_inclusion(index, begin, left, node, path);
-    path.push_back(range_root(begin + left, count - left, node));
-  } else {
-    add_inclusion(index - left, begin + left, count - left, node, path);
-    path.push_back(range_root(begin, left, node));
-  }
 }
 
 // RFC 6962, 2.1.2: `whole` while the old tree is a subtree of the new one that the verifier knows already.
@@ -58,6 +46,10 @@ void add_consistency(std::uint64_t from, std::uint64_t begin, std::uint64_t coun
 }
 
 }  // namespace
+
+void require_inside(std::uint64_t index, std::uint64_t size) {
+  invariant(index < size, "an inclusion is proved of an entry that is in the tree");
+}
 
 Digest leaf_hash(std::string_view entry) {
   Sha256 hash;
@@ -160,11 +152,21 @@ std::optional<Edge> Edge::from_bytes(std::string_view bytes) {
 
 Digest root(std::uint64_t size, const NodeSource& node) { return size == 0 ? empty_root() : range_root(0, size, node); }
 
+std::vector<Digest> right_edge(std::uint64_t size, const NodeSource& node) {
+  std::vector<Digest> edge;
+  if (size == 0) return edge;
+  edge.push_back(node(0, size - 1));
+  for (unsigned level = 0; ((size - 1) >> level) != 0; ++level) {
+    const std::uint64_t last = (size - 1) >> level;
+    const Digest& below = edge.back();
+    edge.push_back((last & 1) != 0 ? node_hash(node(level, last - 1), below) : below);
+  }
+  return edge;
+}
+
 std::vector<Digest> inclusion_path(std::uint64_t index, std::uint64_t size, const NodeSource& node) {
-  invariant(index < size, "an inclusion is proved of an entry that is in the tree");
-  std::vector<Digest> path;
-  add_inclusion(index, 0, size, node, path);
-  return path;
+  require_inside(index, size);
+  return inclusion_path(index, size, node, right_edge(size, node));
 }
 
 std::vector<Digest> consistency_path(std::uint64_t from, std::uint64_t to, const NodeSource& node) {
@@ -223,6 +225,7 @@ void Tree::append(std::span<const Digest> leaves) {
     levels_[level + 1].resize(has);
     hash_pairs(std::span(levels_[level]).subspan(2 * had, 2 * (has - had)), std::span(levels_[level + 1]).subspan(had));
   }
+  edge_ = right_edge(size(), source());
 }
 
 }  // namespace tanhui::core::merkle

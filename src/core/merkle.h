@@ -60,9 +60,27 @@ class Edge {
 
 /// The hash of the perfect subtree (level, index): entries [index * 2^level, (index + 1) * 2^level).
 using NodeSource = std::function<Digest(unsigned level, std::uint64_t index)>;
+void require_inside(std::uint64_t index, std::uint64_t size);  // an invariant: index < size
 
 Digest root(std::uint64_t size, const NodeSource& node);
-/// Siblings from leaf to root. `index` < `size`.
+
+/// By level: the root over the last entries, from the last multiple of 2^level on. All that a path needs besides perfect subtrees, so it
+/// is worked out once for a size: one hash a level.
+std::vector<Digest> right_edge(std::uint64_t size, const NodeSource& node);
+
+/// Siblings from leaf to root: a walk up the levels that hashes nothing. `index` < `size`; `edge` is right_edge(size, node).
+template <class Node>
+std::vector<Digest> inclusion_path(std::uint64_t index, std::uint64_t size, const Node& node, std::span<const Digest> edge) {
+  require_inside(index, size);
+  std::vector<Digest> path;
+  path.reserve(edge.size());
+  for (unsigned level = 0; ((size - 1) >> level) != 0; ++level) {
+    const std::uint64_t sibling = (index >> level) ^ 1, last = (size - 1) >> level;
+    if (sibling > last) continue;  // the right edge: this subtree stands for its parent
+    path.push_back(sibling < last ? node(level, sibling) : edge[level]);
+  }
+  return path;
+}
 std::vector<Digest> inclusion_path(std::uint64_t index, std::uint64_t size, const NodeSource& node);
 /// That the tree of `to` entries begins with the tree of `from` entries; 0 < from <= to.
 std::vector<Digest> consistency_path(std::uint64_t from, std::uint64_t to, const NodeSource& node);
@@ -80,9 +98,14 @@ class Tree {
     return [this](unsigned level, std::uint64_t index) { return node(level, index); };
   }
   Digest root() const { return merkle::root(size(), source()); }
+  std::vector<Digest> inclusion_path(std::uint64_t index) const {
+    return merkle::inclusion_path(
+        index, size(), [this](unsigned level, std::uint64_t at) -> const Digest& { return levels_[level][at]; }, edge_);
+  }
 
  private:
   std::vector<std::vector<Digest>> levels_;  // [0] leaves; only perfect subtrees
+  std::vector<Digest> edge_;
 };
 
 /// parents[i] = node_hash(children[2i], children[2i + 1]), many at once. An even number of children.
