@@ -12,12 +12,15 @@
 #include "activity/intake_stage.h"
 #include "activity/lane.h"
 #include "activity/look_back.h"
+#include "activity/correction_plan.h"
 #include "activity/person_stage.h"
+#include "activity/recalculate.h"
 #include "activity/rejects.h"
 #include "core/bytes.h"
 #include "core/invariant.h"
 #include "identity/consent.h"
 #include "journal/catalogue.h"
+#include "journal/correction.h"
 #include "journal/publication.h"
 #include "journal/segment.h"
 #include "ledger/ledger.h"
@@ -129,6 +132,15 @@ Layout layout_of(const Profile& profile, const methodology::Library& library) {
   return layout;
 }
 
+core::Status check_words(const identity::Programme& programme, const methodology::Library& library) {
+  if (programme.sources.size() <= kSourcesMax && library.activities().size() <= kActivitiesMax) return core::Done{};
+  return core::Error{core::ErrorCode::refused,
+                     "account.too-many-words",
+                     fmt::format("a run takes {} sources and {} activity types", kSourcesMax, kActivitiesMax),
+                     "split the programme",
+                     {{"sources", std::to_string(programme.sources.size())}}};
+}
+
 class AccountingRun {
  public:
   AccountingRun(identity::Instance& instance, const identity::Programme& programme, const methodology::Library& library,
@@ -154,24 +166,48 @@ class AccountingRun {
     }
     auto lock = instance_.lock_for_run();
     if (!lock) return lock.error();
-    journal::recover(instance_.journal(), [&](journal::RunId run) { return journal::find_run(instance_.database(), run).has_value(); });
+    prepare();
     if (auto status = take_in(); !status) return status.error();
     if (auto status = recognise(); !status) return status.error();
-    for (int attempt = 0;; ++attempt) {
-      try {
-        if (auto status = look_back_and_settle(); !status) return status.error();
-        break;
-      } catch (const WindowTooNarrow&) {
-        core::invariant(attempt < kWindowTries, "a change to earlier records does not reach further and further back");
-        margin_days_ = 4 * look_back_.margin_days;
-      }
-    }
+    if (auto status = try_windows(); !status) return status.error();
     if (request_.rejects) write_rejects_file(*request_.rejects, std::move(noted_), *source_);
+    return std::move(report_);
+  }
+
+  /// The same run without new records: what a correction of a methodology changes.
+  core::Result<AccountReport> go_again(Corrected corrected, std::vector<journal::Correction> corrections) {
+    auto lock = instance_.lock_for_run();
+    if (!lock) return lock.error();
+    prepare();
+    fresh_ = std::make_unique<Shuffle>(layout_.words(), request_.memory_bytes, spill_folder());
+    report_.corrected = std::move(corrected);
+    corrections_ = std::move(corrections);
+    rules_.correct(corrections_);
+    name_correction();
+    if (auto status = try_windows(); !status) return status.error();
     return std::move(report_);
   }
 
  private:
   std::filesystem::path spill_folder() const { return instance_.folder(); }
+  std::uint64_t rows_read() const { return source_ ? source_->rows() : 0; }
+
+  // With the run lock held: what other runs left is settled first.
+  void prepare() {
+    journal::recover(instance_.journal(), [&](journal::RunId run) { return journal::find_run(instance_.database(), run).has_value(); });
+    rules_.know(journal::corrections_of(instance_.database(), programme_.id));
+  }
+
+  core::Status try_windows() {
+    for (int attempt = 0;; ++attempt) {
+      try {
+        return look_back_and_settle();
+      } catch (const WindowTooNarrow&) {
+        core::invariant(attempt < kWindowTries, "a change to earlier records does not reach further and further back");
+        margin_days_ = 4 * look_back_.margin_days;
+      }
+    }
+  }
 
   core::Status take_in() {
     const auto begin = std::chrono::steady_clock::now();
@@ -239,22 +275,41 @@ class AccountingRun {
   // Whether the very same inputs were accounted before, by the same profile and programme.
   core::Status recognise() {
     inputs_digest_ = source_->digest();
+    digest_settings();
+    core::ByteWriter key;
+    key.u8(1).str(programme_.id).str(profile_.id).str(core::to_hex(inputs_digest_));
+    key_ = core::to_hex(core::sha256(key.take()));
+    report_.repeats = find_repeated();
+    return core::Done{};
+  }
+  void digest_settings() {
     core::ByteWriter settings;
     settings.u8(1).str(programme_.id).str(core::to_hex(programme_.digest)).str(profile_.id);
     for (const auto* method : selection_.all()) settings.str(method->id).u32(std::uint32_t(method->version)).str(method->digest);
     settings_digest_ = core::sha256(settings.take());
-    core::ByteWriter key;
-    key.u8(1).str(programme_.id).str(profile_.id).str(core::to_hex(inputs_digest_));
-    key_ = core::to_hex(core::sha256(key.take()));
-    if (const auto known = journal::find_run_by_key(instance_.database(), key_)) report_.repeats = known->id;
+  }
+  std::optional<std::uint64_t> find_repeated() {
+    const auto known = journal::find_run_by_key(instance_.database(), key_);
     for (std::uint64_t again = 2; journal::find_run_by_key(instance_.database(), run_key()); ++again) repetition_ = again;
-    return core::Done{};
+    return known ? std::optional(known->id) : std::nullopt;
+  }
+
+  // A recalculation has no inputs; what it was asked stands in their place.
+  void name_correction() {
+    core::ByteWriter asked;
+    asked.u8(2).str(programme_.id).str(report_.corrected->methodology);
+    asked.str(core::to_text(report_.corrected->first)).str(core::to_text(report_.corrected->last));
+    for (const journal::Correction& correction : corrections_) asked.u32(std::uint32_t(correction.version));
+    inputs_digest_ = core::sha256(asked.take());
+    digest_settings();
+    key_ = core::to_hex(inputs_digest_);
+    asked_before_ = find_repeated();
   }
   std::string run_key() const { return repetition_ == 0 ? key_ : fmt::format("{}/{}", key_, repetition_); }
 
   core::Status look_back_and_settle() {
     auto begin = std::chrono::steady_clock::now();
-    reporter_.say({Progress::Step::look_back, source_->rows(), 0, 0}, true);
+    reporter_.say({Progress::Step::look_back, rows_read(), 0, 0}, true);
     journal_names_ = names_for_journal();
     std::vector<core::Day> touched;
     for (const std::int32_t day : days_) touched.push_back({day});
@@ -266,6 +321,7 @@ class AccountingRun {
                            .filter = filter_.get(),
                            .candidates = candidates_,
                            .touched = touched,
+                           .corrects = corrected_days(),
                            .margin_days = margin_days_,
                            .rules = &rules_,
                            .names = &journal_names_,
@@ -274,9 +330,18 @@ class AccountingRun {
                            .zone = zone_});
     if (!seen) return seen.error();
     look_back_ = *std::move(seen);
+    for (const core::Day day : look_back_.corrected_on) days_.insert(day.count);
+    if (report_.corrected) report_.corrected->records = look_back_.corrected;
     report_.seconds_look_back += seconds_since(begin);
     return settle_and_book();
   }
+
+  std::optional<LookBackInput::Days> corrected_days() const {
+    if (!report_.corrected) return std::nullopt;
+    return LookBackInput::Days{report_.corrected->first, report_.corrected->last};
+  }
+  // The same input or correction as an earlier run, and no record of it left to decide.
+  bool is_known() const { return report_.corrected ? report_.corrected->records == 0 : report_.repeats.has_value(); }
 
   journal::Names names_for_journal() const {
     journal::Names names;
@@ -318,6 +383,8 @@ class AccountingRun {
   std::unique_ptr<Shuffle> fresh_;
   std::vector<std::uint64_t> candidates_;
   std::set<std::int32_t> days_;
+  std::vector<journal::Correction> corrections_;
+  std::optional<std::uint64_t> asked_before_;  // the run that made the same correction
   core::Digest inputs_digest_{}, settings_digest_{};
   std::string key_;
   std::uint64_t repetition_ = 0;
@@ -343,22 +410,24 @@ core::Status AccountingRun::settle_and_book() {
   journal::Publication publication(instance_.journal(), run);
   const std::size_t noted_before = noted_.size();
   try {
-    auto posting = ledger::RunPosting::start(tx, run_key(), fmt::format("accounting run {}", run));
+    auto posting = ledger::RunPosting::start(tx, run_key(), fmt::format("{} run {}", report_.corrected ? "recalculation" : "accounting", run));
     if (!posting) return posting.error();
     ledger::RunPosting open_posting = *std::move(posting);
     settle(&publication, &open_posting, &tx);
     report_.seconds_settle += seconds_since(begin);
     begin = std::chrono::steady_clock::now();
-    const bool changes_nothing = writers_.empty() && report_.repeats.has_value();
+    const bool changes_nothing = writers_.empty() && is_known();
     if (changes_nothing) {
+      if (report_.corrected) report_.repeats = asked_before_;
       publication.discard();
       return core::Done{};  // the transaction rolls back
     }
-    reporter_.say({Progress::Step::book, source_->rows(), 0, 0}, true);
+    reporter_.say({Progress::Step::book, rows_read(), 0, 0}, true);
     close_segments();
     const ledger::RunTotals totals = open_posting.finish();
     journal::insert_run(tx, run_row(run, totals));
     for (const auto& [day, info] : segments_) journal::insert_segment(tx, programme_.id, day, run, info);
+    for (const journal::Correction& correction : corrections_) journal::insert_correction(tx, programme_.id, run, correction);
     tx.commit();
   } catch (...) {
     noted_.resize(noted_before);
@@ -384,6 +453,7 @@ void AccountingRun::settle(journal::Publication* publication, ledger::RunPosting
       .verdicts = std::move(look_back_.verdicts),
       .repeated = look_back_.repeated.get(),
       .window = look_back_.window,
+      .corrects = report_.corrected.has_value(),
       .note_lines = request_.rejects.has_value(),
       .empty_tally = &empty_};
   for (std::size_t source = 0; source < kSourcesMax; ++source) input.priorities.push_back(priority_of(source));
@@ -425,7 +495,7 @@ void AccountingRun::settle(journal::Publication* publication, ledger::RunPosting
           std::vector<Delta> deltas = std::move(result.deltas);
           ledger_lane.bring(partition, std::move(deltas));
           journal_lane.bring(partition, std::move(result));
-          reporter_.say({Progress::Step::settle, source_->rows(), ++settled_partitions, Shuffle::kPartitions});
+          reporter_.say({Progress::Step::settle, rows_read(), ++settled_partitions, Shuffle::kPartitions});
         }
       },
       [&](const std::exception_ptr& why) {
@@ -479,16 +549,26 @@ journal::Run AccountingRun::run_row(journal::RunId run, const ledger::RunTotals&
           .held = count(Outcome::held),
           .no_consent = count(Outcome::no_consent),
           .adjusted = std::int64_t(tally.adjusted),
-          .people = std::int64_t(tally.people_credited),
+          .people = std::int64_t(report_.corrected ? tally.people_adjusted : tally.people_credited),
           .milligrams = core::add_or_throw(tally.milligrams, tally.adjusted_milligrams),
           .points = core::add_or_throw(tally.points, tally.adjusted_points),
           .report = ""};
 }
 
+// The difference report is complete: what it tells before and after is what is booked.
+void check_changes(const Tally& tally) {
+  Tally::Change sum;
+  for (const auto& [key, change] : tally.changes) sum.add(change);
+  core::invariant(sum.adjusted == tally.adjusted && sum.milligrams_after - sum.milligrams_before == tally.adjusted_milligrams &&
+                      sum.points_after - sum.points_before == tally.adjusted_points,
+                  "the changes of earlier records add up to what is adjusted");
+}
+
 void AccountingRun::finish_report(const Tally& settled) {
   report_.tally = tally_;
   report_.tally.add(settled);
-  core::invariant(report_.tally.all() == source_->rows(), "counts in equal counts out");
+  core::invariant(report_.tally.all() == rows_read(), "counts in equal counts out");
+  check_changes(report_.tally);
   report_.programme = programme_.id;
   report_.profile = profile_.id;
   report_.dry_run = request_.dry_run;
@@ -496,7 +576,7 @@ void AccountingRun::finish_report(const Tally& settled) {
   report_.names = journal_names_;
   report_.methodologies = rules_.methodologies();
   report_.illustrative = rules_.illustrative();
-  report_.input_bytes = source_->bytes_done();
+  report_.input_bytes = source_ ? source_->bytes_done() : 0;
   report_.spilled_bytes = fresh_->spilled_bytes();
   report_.first_day = days_.empty() ? core::Day{0} : core::Day{*days_.begin()};
   report_.last_day = days_.empty() ? core::Day{-1} : core::Day{*days_.rbegin()};
@@ -510,14 +590,26 @@ core::Result<AccountReport> account(identity::Instance& instance, const identity
   if (!profile) return profile.error();
   auto zone = core::Zone::find(programme.time_zone);
   if (!zone) return zone.error();
-  if (programme.sources.size() > kSourcesMax || library.activities().size() > kActivitiesMax) {
-    return core::Error{core::ErrorCode::refused,
-                       "account.too-many-words",
-                       fmt::format("a run takes {} sources and {} activity types", kSourcesMax, kActivitiesMax),
-                       "split the programme",
-                       {{"sources", std::to_string(programme.sources.size())}}};
-  }
+  if (auto status = check_words(programme, library); !status) return status.error();
   return AccountingRun(instance, programme, library, request, *std::move(profile), *std::move(zone)).go();
+}
+
+core::Result<AccountReport> recalculate(identity::Instance& instance, const identity::Programme& programme,
+                                        const methodology::Library& library, const RecalculateRequest& request) {
+  auto zone = core::Zone::find(programme.time_zone);
+  if (!zone) return zone.error();
+  if (auto status = check_words(programme, library); !status) return status.error();
+  const methodology::Selection selection(library, enabled_of(programme.methodologies));
+  auto plan = plan_correction(instance.database(), programme, library, selection, request);
+  if (!plan) return plan.error();
+  AccountRequest run;
+  run.dry_run = request.dry_run;
+  run.threads = request.threads;
+  run.memory_bytes = request.memory_bytes;
+  run.now_ms = request.now_ms;
+  run.progress = request.progress;
+  return AccountingRun(instance, programme, library, run, native_profile(), *std::move(zone))
+      .go_again(std::move(plan->corrected), std::move(plan->corrections));
 }
 
 }  // namespace tanhui::activity

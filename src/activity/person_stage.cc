@@ -61,8 +61,9 @@ PartitionResult PersonStage::run(std::size_t partition) {
     const bool any_fresh = fresh_at < fresh_.size(), any_earlier = earlier_at < earlier_.size();
     const core::PersonKey* fresh_person = any_fresh ? &fresh_.at(fresh_at).row().person : nullptr;
     const core::PersonKey* earlier_person = any_earlier ? &earlier_.at(earlier_at).row().person : nullptr;
-    if (any_earlier && (!any_fresh || *earlier_person < *fresh_person) && !input_.verdicts.concerns(*earlier_person)) {
-      ++earlier_at;  // nothing new about them
+    if (any_earlier && (!any_fresh || *earlier_person < *fresh_person) && !anything_new(*earlier_person, earlier_at)) {
+      const core::PersonKey passed = *earlier_person;
+      while (earlier_at < earlier_.size() && earlier_.at(earlier_at).row().person == passed) ++earlier_at;
       continue;
     }
     const core::PersonKey key = !any_earlier || (any_fresh && *fresh_person < *earlier_person) ? *fresh_person : *earlier_person;
@@ -70,6 +71,15 @@ PartitionResult PersonStage::run(std::size_t partition) {
   }
   by_day(result);
   return result;
+}
+
+// About somebody without a new record.
+bool PersonStage::anything_new(const core::PersonKey& person, std::size_t earlier_at) const {
+  if (input_.verdicts.concerns(person)) return true;
+  for (std::size_t at = earlier_at; input_.corrects && at < earlier_.size() && earlier_.at(at).row().person == person; ++at) {
+    if (earlier_.at(at).row().corrected()) return true;
+  }
+  return false;
 }
 
 void PersonStage::gather(const Shuffle& shuffle, std::size_t partition, Gathered& into, PartitionResult& result) {
@@ -214,6 +224,14 @@ Act act_of(const RowView& view, const ActRule& rule, std::uint8_t source_priorit
   return act;
 }
 
+Reason refused_now(const RowView& view, const ActRule& rule) {
+  const Row& row = view.row();
+  if (row.reversal() || rule.part != Part::whole) return Reason::none;  // judged as part of what they complete
+  Quantities quantities;
+  for (std::size_t i = 0; i < kQuantities; ++i) quantities[i] = view.quantity(i);
+  return implausible(quantities, row.has_end() ? row.duration_ms() : kMissing, rule);
+}
+
 Act PersonStage::act_at(const Gathered& rows, std::size_t position, bool earlier) const {
   const RowView view = rows.at(position);
   Act act = act_of(view, input_.rules->rules()[view.row().rule], input_.priorities[view.row().source()], zone_, earlier);
@@ -265,6 +283,7 @@ void PersonStage::fold_revisions() {
     const Booked& later = booked_[act.booking];
     Booked& sum = booked_[before.booking];
     const bool newer = later.revision > sum.revision;
+    if (newer) std::tie(before.rule, before.index) = std::tie(act.rule, act.index);  // the version that counts now
     sum = {core::add_or_throw(sum.milligrams, later.milligrams),
            sum.points + later.points,
            std::max(sum.revision, later.revision),
@@ -280,6 +299,8 @@ void PersonStage::settle(const core::PersonKey& person) {
     if (!act.earlier) continue;
     const Booked& booked = booked_[act.booking];
     if (stands(act, booked)) act.decide(booked.outcome, booked.reason, booked.winner);
+    const Reason refused = act.open() ? refused_now(earlier_.at(act.index), input_.rules->rules()[act.rule]) : Reason::none;
+    if (refused != Reason::none) act.decide(refusal_outcome(refused), refused);
     if (input_.window.of(act.day) >= Window::Place::inner) continue;
     // Too far out to change: context only.
     const bool loses = booked.outcome == Outcome::duplicate || booked.outcome == Outcome::held ||
@@ -362,6 +383,7 @@ void PersonStage::settle_objects() {
 void PersonStage::book(const core::PersonKey& person, PartitionResult& result) {
   person_deltas_.clear();
   const std::size_t first_row = result.rows.size();
+  const std::uint64_t adjusted_before = result.tally.adjusted;
   bool credited = false;
   for (const Act& act : acts_) {
     credited |= act.milligrams > 0 && !act.earlier;
@@ -372,6 +394,7 @@ void PersonStage::book(const core::PersonKey& person, PartitionResult& result) {
     }
   }
   result.tally.people_credited += credited;
+  result.tally.people_adjusted += result.tally.adjusted > adjusted_before ? 1 : 0;
   for (const Delta& delta : person_deltas_) {
     if (delta.amount != 0) result.deltas.push_back({person, delta.asset, delta.amount});
   }
@@ -405,7 +428,10 @@ void PersonStage::book_earlier(const core::PersonKey& person, const Act& act, Pa
   const Booked& booked = booked_[act.booking];
   // A reversal keeps its flag in the reason column, so only its outcome can be compared.
   const bool same_reason = act.reversal || act.reason == booked.reason;
-  if (act.milligrams == booked.milligrams && act.points == booked.points && act.outcome == booked.outcome && same_reason) return;
+  const bool adjusted =
+      act.milligrams != booked.milligrams || act.points != booked.points || act.outcome != booked.outcome || !same_reason;
+  if (adjusted || earlier_.at(act.index).row().corrected()) count_change(act, booked, adjusted, result.tally);
+  if (!adjusted) return;
   if (place == Window::Place::edge) throw WindowTooNarrow{};
   const std::int64_t milligrams = act.milligrams - booked.milligrams, points = act.points - booked.points;
   ++result.tally.adjusted;
@@ -413,6 +439,14 @@ void PersonStage::book_earlier(const core::PersonKey& person, const Act& act, Pa
   result.tally.adjusted_points = core::add_or_throw(result.tally.adjusted_points, points);
   add_delta(act, milligrams, points);
   write_row(person, act, milligrams, points, std::uint16_t(booked.revision + 1), result);
+}
+
+void PersonStage::count_change(const Act& act, const Booked& booked, bool adjusted, Tally& tally) const {
+  const Row& row = earlier_.at(act.index).row();
+  const std::span<const ActRule> rules = input_.rules->rules();
+  tally.changes[{row.activity(), rules[row.booked_rule()].methodology, rules[row.rule].methodology}].add(
+      {1, adjusted ? 1U : 0U, booked.milligrams, act.milligrams, booked.points, act.points});
+  if (adjusted) ++tally.turned[std::size_t(booked.outcome)][std::size_t(act.outcome)];
 }
 
 void PersonStage::write_row(const core::PersonKey& person, const Act& act, std::int64_t milligrams, std::int64_t points,

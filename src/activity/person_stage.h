@@ -57,12 +57,16 @@ struct StageInput {
   Verdicts verdicts;
   const KeySet* repeated = nullptr;  // null: any key may repeat
   Window window;
+  bool corrects = false;  // people with a corrected record are settled even without a new one
   bool note_lines = false;
   const Tally* empty_tally = nullptr;
 };
 
 /// The act of a row as it is before anything is decided.
 Act act_of(const RowView& view, const ActRule& rule, std::uint8_t source_priority, const core::Zone& zone, bool earlier);
+
+/// What intake would say of a record that stands in the journal. None, unless its rule was corrected since.
+Reason refused_now(const RowView& view, const ActRule& rule);
 
 class PersonStage {
  public:
@@ -92,6 +96,7 @@ class PersonStage {
   std::int64_t quantify_one(const Act& act, std::int64_t quantity);
   const Gathered& rows_of(const Act& act) const { return act.earlier ? earlier_ : fresh_; }
   Act act_at(const Gathered& rows, std::size_t position, bool earlier) const;
+  bool anything_new(const core::PersonKey& person, std::size_t earlier_at) const;
   void fold_revisions();
   void person(const core::PersonKey& person, std::size_t& fresh_at, std::size_t& earlier_at, PartitionResult& result);
   void settle(const core::PersonKey& person);
@@ -103,6 +108,7 @@ class PersonStage {
   void book_earlier(const core::PersonKey& person, const Act& act, PartitionResult& result);
   void write_row(const core::PersonKey& person, const Act& act, std::int64_t milligrams, std::int64_t points, std::uint16_t revision,
                  PartitionResult& result);
+  void count_change(const Act& act, const Booked& booked, bool adjusted, Tally& tally) const;
   void add_delta(const Act& act, std::int64_t milligrams, std::int64_t points);
   void note(const Act& act, PartitionResult& result) const;
   void reserve(PartitionResult& result, std::size_t rows) const;
