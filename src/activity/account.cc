@@ -257,6 +257,7 @@ class AccountingRun {
           tally_.add(packer.tally());
           noted_.insert(noted_.end(), packer.noted().begin(), packer.noted().end());
           candidates_.insert(candidates_.end(), packer.candidates().begin(), packer.candidates().end());
+          reversals_.insert(reversals_.end(), packer.reversals().begin(), packer.reversals().end());
           days_.insert(packer.days().begin(), packer.days().end());
         },
         [&](const std::exception_ptr&) { stopped = true; });
@@ -320,6 +321,7 @@ class AccountingRun {
                            .fresh_layout = layout_,
                            .filter = filter_.get(),
                            .candidates = candidates_,
+                           .reversals = reversals_,
                            .touched = touched,
                            .corrects = corrected_days(),
                            .margin_days = margin_days_,
@@ -381,7 +383,7 @@ class AccountingRun {
   std::unique_ptr<RecordSource> source_;
   std::unique_ptr<KeyFilter> filter_;
   std::unique_ptr<Shuffle> fresh_;
-  std::vector<std::uint64_t> candidates_;
+  std::vector<std::uint64_t> candidates_, reversals_;
   std::set<std::int32_t> days_;
   std::vector<journal::Correction> corrections_;
   std::optional<std::uint64_t> asked_before_;  // the run that made the same correction
@@ -425,6 +427,7 @@ core::Status AccountingRun::settle_and_book() {
     reporter_.say({Progress::Step::book, rows_read(), 0, 0}, true);
     close_segments();
     const ledger::RunTotals totals = open_posting.finish();
+    report_.debts = totals.new_debts;
     journal::insert_run(tx, run_row(run, totals));
     for (const auto& [day, info] : segments_) journal::insert_segment(tx, programme_.id, day, run, info);
     for (const journal::Correction& correction : corrections_) journal::insert_correction(tx, programme_.id, run, correction);

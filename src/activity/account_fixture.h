@@ -72,7 +72,11 @@ class City {
     const fs::path file = folder_ / "records.csv";
     std::ofstream out(file, std::ios::binary | std::ios::trunc);
     out << header_ << '\n';
-    for (const std::string& row : rows) out << row << '\n';
+    for (const std::string& row : rows) {
+      out << row << '\n';
+      const std::string person = row.substr(std::min(row.size(), row.find(',', row.find(',') + 1) + 1));
+      people_[instance_->secret().person(person.substr(0, person.find(',')))] = person.substr(0, person.find(','));
+    }
     out.close();
     request.inputs = {file.string()};
     request.now_ms = kNow;
@@ -128,7 +132,7 @@ class City {
         for (std::size_t i = 0; i < columns.size(); ++i) {
           const std::string& reason = names.reasons[columns.reason[i]];
           FinalRecord& record =
-              found[fmt::format("{} {:016x} {} {} {} {}", core::to_hex(columns.person[i]), columns.event[i], columns.start_ms[i],
+              found[fmt::format("{} {:016x} {} {} {} {}", people_[columns.person[i]], columns.event[i], columns.start_ms[i],
                                 columns.duration_ms[i], columns.quantity[i], reason == "reversal" ? "reversal" : "")];
           record.milligrams += columns.milligrams[i];
           record.points += columns.points[i];
@@ -156,12 +160,14 @@ class City {
   identity::Programme programme_;
   const methodology::Library* library_ = &test::library();
   std::string header_{kHeader};
+  std::map<core::PersonKey, std::string> people_;  // keys differ between instances, names do not
   fs::path folder_;
   std::optional<identity::Instance> instance_;
 };
 
-inline std::string clock(int minute) {  // of March 2025, local
-  return fmt::format("2025-03-{:02}T{:02}:{:02}:00+08:00", 1 + minute / 1440, minute / 60 % 24, minute % 60);
+inline std::string clock(int minute) {  // from March 2025 on, local
+  const core::Day day{core::day_of(2025, 3, 1).count + minute / 1440};
+  return fmt::format("{}T{:02}:{:02}:00+08:00", core::to_text(day), minute / 60 % 24, minute % 60);
 }
 
 inline std::string row(std::string_view event, std::string_view source, std::string_view person, std::string_view activity, int start,

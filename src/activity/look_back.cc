@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <unordered_set>
 
 #include "activity/intake_stage.h"
 #include "activity/person_stage.h"
@@ -97,8 +98,10 @@ class Backward {
 
   // Event and object keys of the whole journal that a new record may share.
   core::Status note_earlier_uses(std::vector<std::uint64_t>& candidates) {
+    auto freed_objects = find_freed();
+    if (!freed_objects) return freed_objects.error();
+    const KeySet freed(*freed_objects);
     Shuffle::Writer writer(uses_);
-    std::vector<std::uint64_t> hits;
     for (const auto& segment : input_.segments) {
       const bool may_be_corrected =
           input_.corrects && input_.corrects->first <= segment.day && segment.day <= input_.corrects->last;
@@ -116,13 +119,35 @@ class Backward {
             if (candidates.size() <= Packer::kCandidatesMax) candidates.push_back(key);
           };
           note(columns.event[i], false);
-          if (!columns.object.empty()) note(columns.object[i], true);
+          if (columns.object.empty() || columns.object[i] == 0) continue;
+          const std::uint64_t object = columns.object[i];
+          note(object, true);
+          if (!freed.holds(object)) continue;
+          if (!input_.filter->may_hold(object)) write_use(writer, KeyUse::of(object, columns.person[i], segment.day, earlier, true));
+          write_use(writer, KeyUse::of(object, columns.person[i], segment.day, false, true));
         }
         return core::Status(core::Done{});
       });
       if (!status) return status;
     }
     return core::Done{};
+  }
+
+  // Objects of earlier records that new ones take back. A reversal need not name the object, and others may have lost it.
+  core::Result<std::vector<std::uint64_t>> find_freed() {
+    std::vector<std::uint64_t> freed;
+    if (input_.reversals.empty()) return freed;
+    const KeySet reversals(input_.reversals);
+    for (const auto& segment : input_.segments) {
+      auto status = each_row_group(segment, kKeyColumns, [&](const journal::Columns& columns) {
+        for (std::size_t i = 0; i < columns.object.size(); ++i) {
+          if (columns.object[i] != 0 && reversals.holds(columns.event[i])) freed.push_back(columns.object[i]);
+        }
+        return core::Status(core::Done{});
+      });
+      if (!status) return status.error();
+    }
+    return freed;
   }
 
   void note_fresh_uses(const KeySet* repeated) {
@@ -236,14 +261,41 @@ class Backward {
     const KeySet events(contested.events), objects(contested.objects);
     const std::span<const ActRule> rules = input_.rules->rules();
     std::vector<Claim> claims;
+    std::unordered_set<std::uint64_t> claiming;                                            // events that claim an object
+    std::map<std::pair<std::uint64_t, core::PersonKey>, std::pair<int, Reason>> booked;  // of their latest revision
     const auto claim = [&](const RowView& view, bool earlier) {
       const Row& row = view.row();
-      if (!events.holds(row.event) && (view.object() == 0 || !objects.holds(view.object()))) return;
-      if (earlier && refused_now(view, rules[row.rule]) != Reason::none) return;
       claims.push_back({row.person, act_of(view, rules[row.rule], input_.priority(row.source()), input_.zone, earlier)});
     };
-    each_row(*input_.fresh, input_.fresh_layout, [&](const RowView& view) { claim(view, false); });
-    if (result.earlier) each_row(*result.earlier, LookBack::kEarlierLayout, [&](const RowView& view) { claim(view, true); });
+    const auto is_contested = [&](const RowView& view, bool earlier) {
+      const bool object = view.object() != 0 && objects.holds(view.object());
+      if (!object && !events.holds(view.row().event)) return false;
+      if (earlier && refused_now(view, rules[view.row().rule]) != Reason::none) return false;
+      if (object) claiming.insert(view.row().event);
+      return true;
+    };
+    const auto take_earlier = [&](const RowView& view) {
+      if (!is_contested(view, true)) return;
+      claim(view, true);
+      auto& latest = booked[{view.row().event, view.row().person}];
+      if (view.booked().revision >= latest.first) latest = {view.booked().revision, view.booked().reason};
+    };
+    if (result.earlier) each_row(*result.earlier, LookBack::kEarlierLayout, take_earlier);
+    each_row(*input_.fresh, input_.fresh_layout, [&](const RowView& view) {
+      if (is_contested(view, false)) claim(view, false);
+    });
+    // Reversals that do not name the object. One that is beyond the days in view is known by what it did.
+    const auto take_reversal = [&](const RowView& view, bool earlier) {
+      const bool taken = events.holds(view.row().event) || (view.object() != 0 && objects.holds(view.object()));
+      if (view.row().reversal() && !taken && claiming.contains(view.row().event)) claim(view, earlier);
+    };
+    each_row(*input_.fresh, input_.fresh_layout, [&](const RowView& view) { take_reversal(view, false); });
+    if (result.earlier) each_row(*result.earlier, LookBack::kEarlierLayout, [&](const RowView& view) { take_reversal(view, true); });
+    for (Claim& one : claims) {
+      const auto latest = booked.find({one.act.event, one.person});
+      if (one.act.earlier && !one.act.reversal && latest->second.second == Reason::reversed)
+        one.act.decide(Outcome::rejected, Reason::reversed);
+    }
     return judge(std::move(claims), contested, rules);
   }
 

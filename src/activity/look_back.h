@@ -26,6 +26,7 @@ struct LookBackInput {
   Layout fresh_layout;
   const KeyFilter* filter = nullptr;    // of the new records; null when there are none
   std::vector<std::uint64_t> candidates;  // keys that may repeat; beyond Packer::kCandidatesMax: all may
+  std::vector<std::uint64_t> reversals;   // event keys that new records take back
   std::vector<core::Day> touched;
   struct Days {
     core::Day first, last;

@@ -296,11 +296,14 @@ void PersonStage::fold_revisions() {
 
 void PersonStage::settle(const core::PersonKey& person) {
   for (Act& act : acts_) {
-    if (!act.earlier) continue;
+    const Reason refused = act.earlier ? refused_now(earlier_.at(act.index), input_.rules->rules()[act.rule]) : Reason::none;
+    if (refused != Reason::none) act.decide(refusal_outcome(refused), refused);
+  }
+  reconciler_.settle_repeats(acts_);  // before anything else: which repetition is known must not depend on what became of the first
+  for (Act& act : acts_) {
+    if (!act.earlier || !act.open()) continue;
     const Booked& booked = booked_[act.booking];
     if (stands(act, booked)) act.decide(booked.outcome, booked.reason, booked.winner);
-    const Reason refused = act.open() ? refused_now(earlier_.at(act.index), input_.rules->rules()[act.rule]) : Reason::none;
-    if (refused != Reason::none) act.decide(refusal_outcome(refused), refused);
     if (input_.window.of(act.day) >= Window::Place::inner) continue;
     // Too far out to change: context only.
     const bool loses = booked.outcome == Outcome::duplicate || booked.outcome == Outcome::held ||
@@ -308,7 +311,6 @@ void PersonStage::settle(const core::PersonKey& person) {
     if (loses && act.open()) act.decide(booked.outcome, booked.reason, booked.winner);
   }
   if (!input_.verdicts.empty()) apply_verdicts(person);
-  reconciler_.settle_repeats(acts_);
   reconciler_.settle_reversals(acts_);
   if (any_objects_) settle_objects();
   if (any_parts_) {
@@ -325,11 +327,23 @@ void PersonStage::settle(const core::PersonKey& person) {
   crediting_.run(acts_);
 }
 
-// A record that lost its event id or object to another person stays where it is unless this run judged the key again.
+// What a record lost to may be another person's, or lie beyond the days in view: then it stays where it is, unless this run judged the key
+// again. (Days on which new records' keys occur are always in view.)
 bool PersonStage::stands(const Act& act, const Booked& booked) const {
-  if (booked.reason == Reason::event_reused) return !input_.verdicts.event_owner.contains(act.event);
-  if (booked.reason != Reason::same_object || input_.verdicts.judged_objects.contains(act.object)) return false;
-  return std::none_of(acts_.begin(), acts_.end(), [&](const Act& other) { return other.event == booked.winner; });
+  const auto nobody = [&](auto&& is) { return std::none_of(acts_.begin(), acts_.end(), is); };
+  if (act.reversal) return nobody([&](const Act& other) { return other.event == act.event && !other.reversal; });
+  switch (booked.reason) {
+    case Reason::event_reused: return !input_.verdicts.event_owner.contains(act.event);
+    case Reason::same_object:
+      return !input_.verdicts.judged_objects.contains(act.object) && nobody([&](const Act& other) { return other.event == booked.winner; });
+    case Reason::reversed: return nobody([&](const Act& other) { return other.event == act.event && other.reversal; });
+    case Reason::same_event:
+      return nobody([&](const Act& other) {
+        const bool lost_too = other.earlier && booked_[other.booking].reason == Reason::same_event;
+        return other.event == act.event && !other.reversal && !lost_too;
+      });
+    default: return false;
+  }
 }
 
 void PersonStage::apply_verdicts(const core::PersonKey& person) {
@@ -428,8 +442,10 @@ void PersonStage::book_earlier(const core::PersonKey& person, const Act& act, Pa
   const Booked& booked = booked_[act.booking];
   // A reversal keeps its flag in the reason column, so only its outcome can be compared.
   const bool same_reason = act.reversal || act.reason == booked.reason;
-  const bool adjusted =
-      act.milligrams != booked.milligrams || act.points != booked.points || act.outcome != booked.outcome || !same_reason;
+  // Whoever keeps an object is another person at times, whose records a later run may not look at: then the winner is all it goes by.
+  const bool same_winner = act.reason != Reason::same_object || act.winner == booked.winner;
+  const bool adjusted = act.milligrams != booked.milligrams || act.points != booked.points || act.outcome != booked.outcome ||
+                        !same_reason || !same_winner;
   if (adjusted || earlier_.at(act.index).row().corrected()) count_change(act, booked, adjusted, result.tally);
   if (!adjusted) return;
   if (place == Window::Place::edge) throw WindowTooNarrow{};
