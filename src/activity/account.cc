@@ -14,7 +14,9 @@
 #include "activity/look_back.h"
 #include "activity/correction_plan.h"
 #include "activity/person_stage.h"
+#include "activity/programme_rules.h"
 #include "activity/recalculate.h"
+#include "activity/recheck.h"
 #include "activity/rejects.h"
 #include "core/bytes.h"
 #include "core/invariant.h"
@@ -98,27 +100,6 @@ std::vector<SourceName> sources_of(const identity::Programme& programme) {
   return sources;
 }
 
-methodology::Enabled enabled_of(const identity::MethodologyChoice& choice) {
-  methodology::Enabled enabled;
-  enabled.statuses.clear();
-  for (const std::string& status : choice.statuses) {
-    if (const auto found = methodology::find_status(status)) enabled.statuses.insert(*found);
-  }
-  enabled.also.insert(choice.illustrative.begin(), choice.illustrative.end());
-  enabled.only.insert(choice.only.begin(), choice.only.end());
-  enabled.never.insert(choice.off.begin(), choice.off.end());
-  return enabled;
-}
-
-RuleBook::Lookup lookup_of(const identity::Programme& programme, const methodology::Library& library) {
-  if (!programme.trial) return {};
-  RuleBook::Lookup lookup{programme.trial->as_region, {}, programme.trial->as_day};
-  for (const auto& [activity, region] : programme.trial->elsewhere) {
-    if (const auto index = library.find_activity(activity)) lookup.elsewhere[*index] = region;
-  }
-  return lookup;
-}
-
 /// How much of a record's extra words this profile fills.
 Layout layout_of(const Profile& profile, const methodology::Library& library) {
   Layout layout;
@@ -186,6 +167,20 @@ class AccountingRun {
     name_correction();
     if (auto status = try_windows(); !status) return status.error();
     return std::move(report_);
+  }
+
+  /// Nothing new at all: whether what is booked is what today's settlement says.
+  core::Result<Resettled> check(Days days) {
+    auto lock = instance_.lock_for_run();
+    if (!lock) return lock.error();
+    prepare();
+    fresh_ = std::make_unique<Shuffle>(layout_.words(), request_.memory_bytes, spill_folder());
+    checked_ = days;
+    for (const auto& segment : journal::segments_between(instance_.database(), programme_.id, days.first, days.last))
+      days_.insert(segment.day.count);
+    if (auto status = look_back_and_settle(); !status) return status.error();
+    resettled_.differing = report_.tally.adjusted;
+    return std::move(resettled_);
   }
 
  private:
@@ -338,9 +333,9 @@ class AccountingRun {
     return settle_and_book();
   }
 
-  std::optional<LookBackInput::Days> corrected_days() const {
+  std::optional<Days> corrected_days() const {
     if (!report_.corrected) return std::nullopt;
-    return LookBackInput::Days{report_.corrected->first, report_.corrected->last};
+    return Days{report_.corrected->first, report_.corrected->last};
   }
   // The same input or correction as an earlier run, and no record of it left to decide.
   bool is_known() const { return report_.corrected ? report_.corrected->records == 0 : report_.repeats.has_value(); }
@@ -386,6 +381,8 @@ class AccountingRun {
   std::vector<std::uint64_t> candidates_, reversals_;
   std::set<std::int32_t> days_;
   std::vector<journal::Correction> corrections_;
+  std::optional<Days> checked_;
+  Resettled resettled_;
   std::optional<std::uint64_t> asked_before_;  // the run that made the same correction
   core::Digest inputs_digest_{}, settings_digest_{};
   std::string key_;
@@ -456,7 +453,8 @@ void AccountingRun::settle(journal::Publication* publication, ledger::RunPosting
       .verdicts = std::move(look_back_.verdicts),
       .repeated = look_back_.repeated.get(),
       .window = look_back_.window,
-      .corrects = report_.corrected.has_value(),
+      .who = checked_ ? StageInput::Who::everybody : report_.corrected ? StageInput::Who::corrected : StageInput::Who::named,
+      .checked = checked_,
       .note_lines = request_.rejects.has_value(),
       .empty_tally = &empty_};
   for (std::size_t source = 0; source < kSourcesMax; ++source) input.priorities.push_back(priority_of(source));
@@ -467,6 +465,10 @@ void AccountingRun::settle(journal::Publication* publication, ledger::RunPosting
       std::clamp<std::size_t>(kOpenRowsBytes / kRowBytesGuess / std::max<std::size_t>(days_.size(), 1), 1024, 64 * 1024);
   OrderedLane<PartitionResult> journal_lane(8, [&](PartitionResult& result) {
     settled.add(result.tally);
+    resettled_.records += result.checked;
+    for (const Divergence& one : result.divergences) {
+      if (resettled_.divergences.size() < kDivergencesMax) resettled_.divergences.push_back(one);
+    }
     noted_.insert(noted_.end(), result.noted.begin(), result.noted.end());
     if (publication == nullptr) return;
     for (const auto& slice : result.days) {
@@ -613,6 +615,19 @@ core::Result<AccountReport> recalculate(identity::Instance& instance, const iden
   run.progress = request.progress;
   return AccountingRun(instance, programme, library, run, native_profile(), *std::move(zone))
       .go_again(std::move(plan->corrected), std::move(plan->corrections));
+}
+
+core::Result<Resettled> resettle(identity::Instance& instance, const identity::Programme& programme, const methodology::Library& library,
+                                 const ResettleRequest& request) {
+  auto zone = core::Zone::find(programme.time_zone);
+  if (!zone) return zone.error();
+  if (auto status = check_words(programme, library); !status) return status.error();
+  AccountRequest run;
+  run.dry_run = true;
+  run.threads = request.threads;
+  run.memory_bytes = request.memory_bytes;
+  run.progress = request.progress;
+  return AccountingRun(instance, programme, library, run, native_profile(), *std::move(zone)).check({request.first, request.last});
 }
 
 }  // namespace tanhui::activity

@@ -39,7 +39,9 @@ class Backward {
     if (input_.corrects) {
       if (auto status = note_corrected(result, candidates); !status) return status.error();
     }
-    if (auto status = note_earlier_uses(candidates); !status) return status.error();
+    if (input_.filter != nullptr) {
+      if (auto status = note_earlier_uses(candidates); !status) return status.error();
+    }
     const bool everything = candidates.size() > Packer::kCandidatesMax;
     if (!everything) result.repeated = std::make_unique<KeySet>(candidates);
     if (everything || !result.repeated->empty()) note_fresh_uses(result.repeated.get());
@@ -65,9 +67,7 @@ class Backward {
  private:
   // Records that a new correction concerns count as new ones: their days are touched, and objects they share are contested again.
   core::Status note_corrected(LookBack& result, std::vector<std::uint64_t>& candidates) {
-    const auto concerned = [&](const journal::CataloguedSegment& segment) {
-      return input_.corrects->first <= segment.day && segment.day <= input_.corrects->last;
-    };
+    const auto concerned = [&](const journal::CataloguedSegment& segment) { return input_.corrects->hold(segment.day); };
     std::uint64_t rows = 0;
     for (const auto& segment : input_.segments) rows += concerned(segment) ? segment.info.rows : 0;
     auto filter = std::make_unique<KeyFilter>(rows);
@@ -103,8 +103,7 @@ class Backward {
     const KeySet freed(*freed_objects);
     Shuffle::Writer writer(uses_);
     for (const auto& segment : input_.segments) {
-      const bool may_be_corrected =
-          input_.corrects && input_.corrects->first <= segment.day && segment.day <= input_.corrects->last;
+      const bool may_be_corrected = input_.corrects && input_.corrects->hold(segment.day);
       auto status = each_row_group(segment, may_be_corrected ? kRuleColumns : kKeyColumns, [&](const journal::Columns& columns) {
         for (std::size_t i = 0; i < columns.size(); ++i) {
           bool earlier = true;

@@ -28,9 +28,6 @@ struct LookBackInput {
   std::vector<std::uint64_t> candidates;  // keys that may repeat; beyond Packer::kCandidatesMax: all may
   std::vector<std::uint64_t> reversals;   // event keys that new records take back
   std::vector<core::Day> touched;
-  struct Days {
-    core::Day first, last;
-  };
   std::optional<Days> corrects;  // the rule book's new corrections apply to records of these days
   int margin_days = 0;  // 0: as many as the rules need
   RuleBook* rules = nullptr;

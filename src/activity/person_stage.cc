@@ -75,8 +75,8 @@ PartitionResult PersonStage::run(std::size_t partition) {
 
 // About somebody without a new record.
 bool PersonStage::anything_new(const core::PersonKey& person, std::size_t earlier_at) const {
-  if (input_.verdicts.concerns(person)) return true;
-  for (std::size_t at = earlier_at; input_.corrects && at < earlier_.size() && earlier_.at(at).row().person == person; ++at) {
+  if (input_.who == StageInput::Who::everybody || input_.verdicts.concerns(person)) return true;
+  for (std::size_t at = earlier_at; input_.who == StageInput::Who::corrected && at < earlier_.size() && earlier_.at(at).row().person == person; ++at) {
     if (earlier_.at(at).row().corrected()) return true;
   }
   return false;
@@ -446,6 +446,7 @@ void PersonStage::book_earlier(const core::PersonKey& person, const Act& act, Pa
   const bool same_winner = act.reason != Reason::same_object || act.winner == booked.winner;
   const bool adjusted = act.milligrams != booked.milligrams || act.points != booked.points || act.outcome != booked.outcome ||
                         !same_reason || !same_winner;
+  if (input_.checked) return compare(person, act, booked, !adjusted, result);
   if (adjusted || earlier_.at(act.index).row().corrected()) count_change(act, booked, adjusted, result.tally);
   if (!adjusted) return;
   if (place == Window::Place::edge) throw WindowTooNarrow{};
@@ -455,6 +456,31 @@ void PersonStage::book_earlier(const core::PersonKey& person, const Act& act, Pa
   result.tally.adjusted_points = core::add_or_throw(result.tally.adjusted_points, points);
   add_delta(act, milligrams, points);
   write_row(person, act, milligrams, points, std::uint16_t(booked.revision + 1), result);
+}
+
+void PersonStage::compare(const core::PersonKey& person, const Act& act, const Booked& booked, bool same, PartitionResult& result) const {
+  const RowView view = earlier_.at(act.index);
+  const core::Millis start = view.row().start_ms();  // a ride's act has moved to its entry
+  if (!input_.checked->hold(act.day)) return;
+  ++result.checked;
+  if (same) return;
+  ++result.tally.adjusted;
+  result.tally.adjusted_milligrams = core::add_or_throw(result.tally.adjusted_milligrams, act.milligrams - booked.milligrams);
+  result.tally.adjusted_points = core::add_or_throw(result.tally.adjusted_points, act.points - booked.points);
+  count_change(act, booked, true, result.tally);
+  if (result.divergences.size() == kDivergencesMax) return;
+  const auto told = [](Outcome outcome, Reason reason) { return fmt::format("{}: {}", name(outcome), name(reason)); };
+  const std::uint16_t methodology = input_.rules->rules()[act.rule].methodology;
+  result.divergences.push_back({.person = person,
+                                .event = act.event,
+                                .start_ms = start,
+                                .milligrams_expected = act.milligrams,
+                                .milligrams_booked = booked.milligrams,
+                                .points_expected = act.points,
+                                .points_booked = booked.points,
+                                .expected = told(act.outcome, act.reversal ? Reason::reversal : act.reason),
+                                .booked = told(booked.outcome, booked.reason),
+                                .methodology = input_.rules->methodologies()[methodology]});
 }
 
 void PersonStage::count_change(const Act& act, const Booked& booked, bool adjusted, Tally& tally) const {

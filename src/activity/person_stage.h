@@ -8,6 +8,7 @@
 #include "activity/contest.h"
 #include "activity/credit.h"
 #include "activity/derive.h"
+#include "activity/divergence.h"
 #include "activity/key_filter.h"
 #include "activity/reconcile.h"
 #include "activity/row.h"
@@ -41,6 +42,8 @@ struct PartitionResult {
   std::vector<DaySlice> days;
   std::vector<Delta> deltas;  // by person
   std::vector<Noted> noted;
+  std::uint64_t checked = 0;
+  std::vector<Divergence> divergences;
   Tally tally;
   explicit PartitionResult(const Tally& empty) : tally(empty) {}
 };
@@ -57,7 +60,9 @@ struct StageInput {
   Verdicts verdicts;
   const KeySet* repeated = nullptr;  // null: any key may repeat
   Window window;
-  bool corrects = false;  // people with a corrected record are settled even without a new one
+  enum class Who : std::uint8_t { named, corrected, everybody } who = Who::named;  // who is settled without a new record: people of a
+                                                                                   // contested key, also of a corrected record, all
+  std::optional<Days> checked;  // nothing is booked: what would change on these days is a divergence
   bool note_lines = false;
   const Tally* empty_tally = nullptr;
 };
@@ -108,6 +113,7 @@ class PersonStage {
   void book_earlier(const core::PersonKey& person, const Act& act, PartitionResult& result);
   void write_row(const core::PersonKey& person, const Act& act, std::int64_t milligrams, std::int64_t points, std::uint16_t revision,
                  PartitionResult& result);
+  void compare(const core::PersonKey& person, const Act& act, const Booked& booked, bool same, PartitionResult& result) const;
   void count_change(const Act& act, const Booked& booked, bool adjusted, Tally& tally) const;
   void add_delta(const Act& act, std::int64_t milligrams, std::int64_t points);
   void note(const Act& act, PartitionResult& result) const;

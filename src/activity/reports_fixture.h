@@ -87,8 +87,8 @@ class Reports {
     }
   }
   void books() {  // some sold by two people, some beyond the day's twenty
-    for (int i = 0; i < 30; ++i)
-      add({event("book"), source(), person(), "secondhand-book", "420100", any(4 * 1440), -1, 1 + any(9), evidence(), "",
+    for (int i = 0; i < 40; ++i)
+      add({event("book"), source(), person(), "secondhand-book", "420100", any(3 * 1440), -1, 1 + any(12), evidence(), "",
            any(3) == 0 ? "" : fmt::format("isbn{}", any(8))});
   }
   void car_free_days() {
