@@ -13,6 +13,7 @@
 
 #include "activity/account.h"
 #include "activity/recalculate.h"
+#include "activity/recheck.h"
 #include "journal/catalogue.h"
 #include "ledger/ledger.h"
 
@@ -96,6 +97,12 @@ class City {
     EXPECT_TRUE(report) << (report ? "" : report.error().message);
     return *std::move(report);
   }
+  /// Records that a settlement of everybody would book otherwise.
+  std::uint64_t differing() {
+    const auto settled = resettle(*instance_, programme_, *library_, {});
+    EXPECT_TRUE(settled) << (settled ? "" : settled.error().message);
+    return settled->differing;
+  }
   /// Everything the ledger holds, by asset.
   std::map<std::string, std::int64_t> held() {
     std::map<std::string, std::int64_t> amounts;
@@ -143,7 +150,9 @@ class City {
         }
       }
     }
-    std::erase_if(found, [](const auto& one) { return one.second.outcome == "duplicate: same-event"; });
+    std::erase_if(found, [](const auto& one) {
+      return one.second.outcome == "duplicate: same-event" || one.second.outcome == "duplicate: reversal";
+    });
     return found;
   }
   /// The same without how it came about.

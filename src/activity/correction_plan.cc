@@ -33,18 +33,18 @@ core::Status check_methodology(const identity::Programme& programme, const metho
     return Error{ErrorCode::refused,
                  "recalculate.methodology-off",
                  fmt::format("programme '{}' has {}@{} ({}) switched off", programme.id, id, newest->version, name(newest->status)),
-                 fmt::format("switch it on under 'methodologies' in the programme's file, by status or (illustrative ones) by its id"),
+                 "switch it on under 'methodologies' in the programme's file, by status or (illustrative ones) by its id",
                  {{"methodology", id}, {"programme", programme.id}}};
   return core::Done{};
 }
 
 Error no_records(const identity::Programme& programme, const RecalculateRequest& request) {
-  const std::string until = request.last ? core::to_text(*request.last) : "today";
+  const std::string until = request.last ? "to " + core::to_text(*request.last) : "on";
   return {ErrorCode::not_found,
           "recalculate.no-records",
-          fmt::format("the journal holds no record of programme '{}' from {} to {}", programme.id, core::to_text(request.first), until),
+          fmt::format("the journal holds no record of programme '{}' from {} {}", programme.id, core::to_text(request.first), until),
           "give days that were accounted, and the programme with -p",
-          {{"programme", programme.id}, {"first", core::to_text(request.first)}, {"last", until}}};
+          {{"programme", programme.id}, {"first", core::to_text(request.first)}}};
 }
 
 }  // namespace

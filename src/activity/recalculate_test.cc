@@ -255,6 +255,7 @@ TEST_P(RecalculateProperty, EndsAsIfTheVersionHadBeenThereFromTheStart) {
     late.account(parts[3]);
     ASSERT_EQ(difference(late.outcomes(), fresh.outcomes()), "");
     ASSERT_EQ(late.held(), fresh.held());
+    ASSERT_EQ(late.differing(), 0);
     ASSERT_EQ(late.recalculate({.methodology = id, .first = kFirst}).corrected->records, 0);
   }
 }

@@ -75,7 +75,7 @@ std::string turned_text(const AccountReport& report) {
 std::string facts(const AccountReport& report, bool chinese) {
   Table table({Align::left, Align::left});
   const Tally& tally = report.tally;
-  table.row({chinese ? "换版本核算的记录" : "decided by another version", grouped(std::int64_t(report.corrected->records))});
+  table.row({chinese ? "改用新版本的记录" : "decided by another version", grouped(std::int64_t(report.corrected->records))});
   table.row({chinese ? "调整的记录" : "records adjusted", grouped(std::int64_t(tally.adjusted))});
   if (const std::string turned = turned_text(report); !turned.empty()) table.row({chinese ? "结果变化" : "outcomes changed", turned});
   table.row({chinese ? "涉及人数" : "people", grouped(std::int64_t(tally.people_adjusted))});
