@@ -8,11 +8,11 @@
 #include <set>
 #include <thread>
 
+#include "activity/correction_plan.h"
 #include "activity/intake.h"
 #include "activity/intake_stage.h"
 #include "activity/lane.h"
 #include "activity/look_back.h"
-#include "activity/correction_plan.h"
 #include "activity/person_stage.h"
 #include "activity/programme_rules.h"
 #include "activity/recalculate.h"
@@ -409,7 +409,8 @@ core::Status AccountingRun::settle_and_book() {
   journal::Publication publication(instance_.journal(), run);
   const std::size_t noted_before = noted_.size();
   try {
-    auto posting = ledger::RunPosting::start(tx, run_key(), fmt::format("{} run {}", report_.corrected ? "recalculation" : "accounting", run));
+    auto posting =
+        ledger::RunPosting::start(tx, run_key(), fmt::format("{} run {}", report_.corrected ? "recalculation" : "accounting", run));
     if (!posting) return posting.error();
     ledger::RunPosting open_posting = *std::move(posting);
     settle(&publication, &open_posting, &tx);
@@ -453,7 +454,9 @@ void AccountingRun::settle(journal::Publication* publication, ledger::RunPosting
       .verdicts = std::move(look_back_.verdicts),
       .repeated = look_back_.repeated.get(),
       .window = look_back_.window,
-      .who = checked_ ? StageInput::Who::everybody : report_.corrected ? StageInput::Who::corrected : StageInput::Who::named,
+      .who = checked_            ? StageInput::Who::everybody
+             : report_.corrected ? StageInput::Who::corrected
+                                 : StageInput::Who::named,
       .checked = checked_,
       .note_lines = request_.rejects.has_value(),
       .empty_tally = &empty_};

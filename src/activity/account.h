@@ -57,7 +57,7 @@ struct AccountReport {
   std::optional<Corrected> corrected = {};
   Tally tally = {};
   journal::Names names = {};  // of the tally's cells
-  std::int64_t debts = 0;  // accounts that owe more than before, because what is taken back was spent
+  std::int64_t debts = 0;     // accounts that owe more than before, because what is taken back was spent
   std::uint64_t segments = 0, segment_rows = 0, segment_bytes = 0;
   core::Day first_day = {}, last_day = {};                         // of plausible or corrected records; an empty range when there is none
   std::vector<std::string> methodologies = {}, illustrative = {};  // used

@@ -16,8 +16,8 @@ struct Divergence {
   core::Millis start_ms = 0;
   std::int64_t milligrams_expected = 0, milligrams_booked = 0;  // expected of a capped row: the most it may have
   std::int64_t points_expected = 0, points_booked = 0;          // of resettle() only
-  std::string expected, booked;                                 // outcome and reason: "accepted: credited"; "too-fast" of a row beyond limits
-  std::string methodology;                                      // "cn-420100-rail-2024@1"
+  std::string expected, booked;  // outcome and reason: "accepted: credited"; "too-fast" of a row beyond limits
+  std::string methodology;       // "cn-420100-rail-2024@1"
 };
 
 }  // namespace tanhui::activity

@@ -13,7 +13,7 @@ namespace {
 
 using journal::Column;
 constexpr journal::ColumnSet kKeyColumns{Column::person, Column::event, Column::object};
-constexpr journal::ColumnSet kRuleColumns{Column::person, Column::event,    Column::object,     Column::start,
+constexpr journal::ColumnSet kRuleColumns{Column::person,   Column::event,  Column::object,     Column::start,
                                           Column::activity, Column::region, Column::methodology};
 constexpr core::Millis kBeyondADay = core::kMillisPerDay - 1;
 
@@ -260,7 +260,7 @@ class Backward {
     const KeySet events(contested.events), objects(contested.objects);
     const std::span<const ActRule> rules = input_.rules->rules();
     std::vector<Claim> claims;
-    std::unordered_set<std::uint64_t> claiming;                                            // events that claim an object
+    std::unordered_set<std::uint64_t> claiming;                                          // events that claim an object
     std::map<std::pair<std::uint64_t, core::PersonKey>, std::pair<int, Reason>> booked;  // of their latest revision
     const auto claim = [&](const RowView& view, bool earlier) {
       const Row& row = view.row();

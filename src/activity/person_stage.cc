@@ -76,7 +76,8 @@ PartitionResult PersonStage::run(std::size_t partition) {
 // About somebody without a new record.
 bool PersonStage::anything_new(const core::PersonKey& person, std::size_t earlier_at) const {
   if (input_.who == StageInput::Who::everybody || input_.verdicts.concerns(person)) return true;
-  for (std::size_t at = earlier_at; input_.who == StageInput::Who::corrected && at < earlier_.size() && earlier_.at(at).row().person == person; ++at) {
+  for (std::size_t at = earlier_at;
+       input_.who == StageInput::Who::corrected && at < earlier_.size() && earlier_.at(at).row().person == person; ++at) {
     if (earlier_.at(at).row().corrected()) return true;
   }
   return false;
@@ -333,16 +334,19 @@ bool PersonStage::stands(const Act& act, const Booked& booked) const {
   const auto nobody = [&](auto&& is) { return std::none_of(acts_.begin(), acts_.end(), is); };
   if (act.reversal) return nobody([&](const Act& other) { return other.event == act.event && !other.reversal; });
   switch (booked.reason) {
-    case Reason::event_reused: return !input_.verdicts.event_owner.contains(act.event);
+    case Reason::event_reused:
+      return !input_.verdicts.event_owner.contains(act.event);
     case Reason::same_object:
       return !input_.verdicts.judged_objects.contains(act.object) && nobody([&](const Act& other) { return other.event == booked.winner; });
-    case Reason::reversed: return nobody([&](const Act& other) { return other.event == act.event && other.reversal; });
+    case Reason::reversed:
+      return nobody([&](const Act& other) { return other.event == act.event && other.reversal; });
     case Reason::same_event:
       return nobody([&](const Act& other) {
         const bool lost_too = other.earlier && booked_[other.booking].reason == Reason::same_event;
         return other.event == act.event && !other.reversal && !lost_too;
       });
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -444,8 +448,8 @@ void PersonStage::book_earlier(const core::PersonKey& person, const Act& act, Pa
   const bool same_reason = act.reversal || act.reason == booked.reason;
   // Whoever keeps an object is another person at times, whose records a later run may not look at: then the winner is all it goes by.
   const bool same_winner = act.reason != Reason::same_object || act.winner == booked.winner;
-  const bool adjusted = act.milligrams != booked.milligrams || act.points != booked.points || act.outcome != booked.outcome ||
-                        !same_reason || !same_winner;
+  const bool adjusted =
+      act.milligrams != booked.milligrams || act.points != booked.points || act.outcome != booked.outcome || !same_reason || !same_winner;
   if (input_.checked) return compare(person, act, booked, !adjusted, result);
   if (adjusted || earlier_.at(act.index).row().corrected()) count_change(act, booked, adjusted, result.tally);
   if (!adjusted) return;

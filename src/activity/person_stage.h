@@ -60,8 +60,12 @@ struct StageInput {
   Verdicts verdicts;
   const KeySet* repeated = nullptr;  // null: any key may repeat
   Window window;
-  enum class Who : std::uint8_t { named, corrected, everybody } who = Who::named;  // who is settled without a new record: people of a
-                                                                                   // contested key, also of a corrected record, all
+  enum class Who : std::uint8_t {
+    named,
+    corrected,
+    everybody
+  } who = Who::named;           // who is settled without a new record: people of a
+                                // contested key, also of a corrected record, all
   std::optional<Days> checked;  // nothing is booked: what would change on these days is a divergence
   bool note_lines = false;
   const Tally* empty_tally = nullptr;

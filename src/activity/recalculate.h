@@ -16,9 +16,9 @@
 namespace tanhui::activity {
 
 struct RecalculateRequest {
-  std::string methodology;           // its id, without version
-  core::Day first;                   // local days, both included
-  std::optional<core::Day> last{};   // none: the last day of the journal
+  std::string methodology;          // its id, without version
+  core::Day first;                  // local days, both included
+  std::optional<core::Day> last{};  // none: the last day of the journal
   bool dry_run = false;
   unsigned threads = 2;
   std::size_t memory_bytes = std::size_t{700} << 20;

@@ -42,6 +42,11 @@ core::Status Recheck::check(const journal::Columns& rows, const journal::Names& 
   if (auto status = learn(names); !status) return status;
   row_rules_.resize(rows.size());
   for (std::size_t row = 0; row < rows.size(); ++row) {
+    row_rules_[row] = kNoRule;
+    if (rows.methodology[row] == journal::kNoName) {  // every row of a run names its version
+      differ(rows, names, row, 0, "a methodology");
+      continue;
+    }
     const auto rule = rule_of(rows, names, row);
     if (!rule) return rule.error();
     row_rules_[row] = *rule;
@@ -49,10 +54,14 @@ core::Status Recheck::check(const journal::Columns& rows, const journal::Names& 
   // Rule by rule, so that each method runs over columns.
   const std::size_t rules = rules_.rules().size();
   starts_.assign(rules + 1, 0);
-  for (const std::uint16_t rule : row_rules_) ++starts_[rule + std::size_t{1}];
+  for (const std::uint16_t rule : row_rules_) {
+    if (rule != kNoRule) ++starts_[rule + std::size_t{1}];
+  }
   std::partial_sum(starts_.begin(), starts_.end(), starts_.begin());
   order_.resize(rows.size());
-  for (std::size_t row = 0; row < rows.size(); ++row) order_[starts_[row_rules_[row]]++] = std::uint32_t(row);
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    if (row_rules_[row] != kNoRule) order_[starts_[row_rules_[row]]++] = std::uint32_t(row);
+  }
   for (std::size_t rule = 0; rule < rules; ++rule) {
     const std::uint32_t begin = rule == 0 ? 0 : starts_[rule - 1];  // each start has moved to its end
     if (starts_[rule] > begin) check_rule(rows, names, std::uint16_t(rule), std::span(order_).subspan(begin, starts_[rule] - begin));
@@ -60,9 +69,15 @@ core::Status Recheck::check(const journal::Columns& rows, const journal::Names& 
   return core::Done{};
 }
 
-// The names of one process only grow; those of another start anew.
+// Names only grow; others start anew.
 core::Status Recheck::learn(const journal::Names& names) {
-  if (names.activities.size() < activities_.size()) activities_.clear();
+  if (&names != learned_from_) {
+    learned_from_ = &names;
+    activities_.clear();
+    outcomes_.clear();
+    reasons_.clear();
+    day_ = {INT32_MIN};
+  }
   for (std::size_t i = activities_.size(); i < names.activities.size(); ++i) {
     const auto activity = library_.find_activity(names.activities[i]);
     if (!activity) return unknown_word("activity", names.activities[i]);
@@ -163,7 +178,7 @@ void Recheck::differ(const journal::Columns& rows, const journal::Names& names, 
                           .milligrams_booked = rows.milligrams[row],
                           .expected = std::move(what),
                           .booked = fmt::format("{}: {}", names.outcomes[rows.outcome[row]], names.reasons[rows.reason[row]]),
-                          .methodology = names.methodologies[rows.methodology[row]]});
+                          .methodology = rows.methodology[row] == journal::kNoName ? "" : names.methodologies[rows.methodology[row]]});
 }
 
 }  // namespace tanhui::activity

@@ -1,4 +1,4 @@
-// activity/recheck.h: does the journal say what the methodologies say? Two checks for whoever audits it; neither writes anything.
+// activity/recheck.h: does the journal say what the methodologies say? Two checks for whoever audits it; neither books anything.
 //
 // Row by row (Recheck). The amount of a first booking (revision 0) is computed again from the row's own quantities, activity, region, day
 // and methodology version. Proven: a credited record has exactly that amount; a record under a daily cap not more than it; what did not
@@ -31,10 +31,10 @@ namespace tanhui::activity {
 class Recheck {
  public:
   static constexpr journal::ColumnSet kColumns{
-      journal::Column::person,     journal::Column::start,      journal::Column::duration_ms, journal::Column::activity,
-      journal::Column::region,     journal::Column::methodology, journal::Column::event,      journal::Column::quantity,
-      journal::Column::quantity_2, journal::Column::quantity_3, journal::Column::quantity_4,  journal::Column::outcome,
-      journal::Column::reason,     journal::Column::milligrams, journal::Column::points,      journal::Column::revision};
+      journal::Column::person,     journal::Column::start,       journal::Column::duration_ms, journal::Column::activity,
+      journal::Column::region,     journal::Column::methodology, journal::Column::event,       journal::Column::quantity,
+      journal::Column::quantity_2, journal::Column::quantity_3,  journal::Column::quantity_4,  journal::Column::outcome,
+      journal::Column::reason,     journal::Column::milligrams,  journal::Column::points,      journal::Column::revision};
   struct Counts {
     std::uint64_t equal = 0, within_cap = 0, not_alone = 0, differing = 0;
     std::uint64_t all() const { return equal + within_cap + not_alone + differing; }
@@ -43,7 +43,8 @@ class Recheck {
   Recheck(const methodology::Library& library, const identity::Programme& programme, core::Zone zone);
   Recheck(const Recheck&) = delete;
   Recheck& operator=(const Recheck&) = delete;
-  /// Rows of one row group or more, whose words are in `names`; takes no memory per row. One thread.
+  /// Rows of one row group or more, whose words are in `names`, which may grow between calls. Buffers are kept, so no memory is taken per
+  /// row. One object belongs to one thread.
   /// Errors: account.methodology-gone, recheck.unknown-word (an activity, outcome or reason that this program does not know).
   core::Status check(const journal::Columns& rows, const journal::Names& names);
   const Counts& counts() const { return counts_; }
@@ -63,7 +64,8 @@ class Recheck {
   core::Zone zone_;
   methodology::Selection selection_;
   RuleBook rules_;
-  std::vector<std::uint16_t> activities_;  // of the library, by the index in the names last seen
+  const journal::Names* learned_from_ = nullptr;
+  std::vector<std::uint16_t> activities_;  // of the library, by their index in those names
   std::vector<Outcome> outcomes_;
   std::vector<Reason> reasons_;
   core::Day day_{INT32_MIN};
@@ -88,6 +90,7 @@ struct Resettled {
   std::uint64_t records = 0, differing = 0;
   std::vector<Divergence> divergences;  // the first ones in order of person
 };
+/// What a run that was killed left behind is settled first, as before every run.
 /// Errors: those of looking back (a damaged segment, a version that is gone), instance.busy.
 core::Result<Resettled> resettle(identity::Instance& instance, const identity::Programme& programme, const methodology::Library& library,
                                  const ResettleRequest& request);

@@ -100,9 +100,9 @@ TEST(Recheck, OneMilligramMoreIsFoundWhateverTheOutcome) {
       EXPECT_EQ(one.event, journal.rows[segment].event[row]);
     }
   }
-  for (const char* outcome : {"accepted: credited", "accepted: paired", "accepted: reading", "accepted: reversal", "capped: daily-cap",
-                              "duplicate: overlap", "duplicate: same-object", "rejected: reversed", "rejected: no-baseline",
-                              "held: awaiting-entry", "held: awaiting-exit"})
+  for (const char* outcome :
+       {"accepted: credited", "accepted: paired", "accepted: reading", "accepted: reversal", "capped: daily-cap", "duplicate: overlap",
+        "duplicate: same-object", "rejected: reversed", "rejected: no-baseline", "held: awaiting-entry", "held: awaiting-exit"})
     EXPECT_GT(tried[outcome], 0) << outcome << " does not occur";
 }
 
@@ -129,7 +129,10 @@ TEST(Recheck, QuantitiesAndDurationsBeyondTheVersionsLimitsAreFound) {
   const struct {
     const char* expected;
     std::int64_t metres, duration_ms;
-  } rows[] = {{"", 13'000, 1'800'000}, {"", 13'001, 1'800'000}, {"too-fast", 13'000, 60'000}, {"quantity-too-large", 120'001, 1'800'000},
+  } rows[] = {{"", 13'000, 1'800'000},
+              {"", 13'001, 1'800'000},
+              {"too-fast", 13'000, 60'000},
+              {"quantity-too-large", 120'001, 1'800'000},
               {"too-long", 13'000, 5 * 3'600'000}};
   for (const auto& [expected, metres, duration_ms] : rows) {
     Journal journal(city, "everything");
@@ -139,6 +142,14 @@ TEST(Recheck, QuantitiesAndDurationsBeyondTheVersionsLimitsAreFound) {
     EXPECT_EQ(found.counts.differing, metres == 13'000 && *expected == '\0' ? 0 : 1);
     EXPECT_EQ(found.divergences.empty() ? "" : found.divergences.front().expected, expected);
   }
+}
+
+TEST(Recheck, ARowWithoutAVersionIsFound) {
+  Journal journal(crowded(), "everything");
+  journal.rows[0].methodology[0] = journal::kNoName;
+  const Found found = recheck_of(journal);
+  EXPECT_EQ(found.counts.differing, 1);
+  EXPECT_EQ(found.divergences.front().event, journal.rows[0].event[0]);
 }
 
 TEST(Recheck, AVersionThatIsGoneIsSaid) {

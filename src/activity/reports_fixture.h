@@ -1,4 +1,5 @@
-// activity/reports_fixture.h: for tests of whole runs: random reports of every kind that rules can tie together across days, people and runs.
+// activity/reports_fixture.h: for tests of whole runs: random reports of every kind that rules can tie together across days, people and
+// runs.
 #pragma once
 #include "activity/account_fixture.h"
 
@@ -24,7 +25,7 @@ points: {per_kilogram: 10, daily_cap: 30, expires_after_days: 365}
 clock: {earliest_day: 2020-01-01, future_tolerance: 10 min}
 consent: {required: false}
 )",
-                                                                       "everything.yaml");
+                                                                     "everything.yaml");
   return read;
 }
 
@@ -64,8 +65,8 @@ class Reports {
   void rides() {
     for (int i = 0; i < 40; ++i) {
       const int start = any(5 * 1440);
-      add({any(6) == 0 ? fmt::format("shared{}", any(5)) : event("ride"), source(), person(), "metro-ride", any(3) == 0 ? "110000" : "420100",
-           start, start + 10 + any(60), 4000 + any(9000), evidence()});
+      add({any(6) == 0 ? fmt::format("shared{}", any(5)) : event("ride"), source(), person(), "metro-ride",
+           any(3) == 0 ? "110000" : "420100", start, start + 10 + any(60), 4000 + any(9000), evidence()});
     }
   }
   void taps() {

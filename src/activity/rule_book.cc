@@ -46,11 +46,12 @@ Limits limits_of(const methodology::Methodology& method, const methodology::Serv
 }
 
 core::Error methodology_gone(std::string_view methodology) {
-  return {core::ErrorCode::not_found,
-          "account.methodology-gone",
-          fmt::format("earlier records were quantified by methodology {} for an activity type; the library no longer has both", methodology),
-          "put the file of that version back; released versions are never removed",
-          {{"methodology", std::string(methodology)}}};
+  return {
+      core::ErrorCode::not_found,
+      "account.methodology-gone",
+      fmt::format("earlier records were quantified by methodology {} for an activity type; the library no longer has both", methodology),
+      "put the file of that version back; released versions are never removed",
+      {{"methodology", std::string(methodology)}}};
 }
 
 core::Error category_changed(const methodology::Methodology& before, const methodology::Methodology& now) {
@@ -93,7 +94,7 @@ std::uint16_t RuleBook::find(std::uint16_t activity, std::string_view region, co
 }
 
 core::Result<RuleBook::BookedRule> RuleBook::find_booked(std::string_view methodology, std::uint16_t activity, std::string_view region,
-                                                        core::Day day) {
+                                                         core::Day day) {
   const std::size_t at = methodology.rfind('@');
   int version = 0;
   if (at != std::string_view::npos) std::from_chars(methodology.data() + at + 1, methodology.data() + methodology.size(), version);
@@ -126,9 +127,8 @@ core::Result<const methodology::Methodology*> RuleBook::corrected(const methodol
     const methodology::Methodology* version = library_.find(correction.methodology, correction.version);
     if (version == nullptr) return methodology_gone(fmt::format("{}@{}", correction.methodology, correction.version));
     const std::vector<std::string> chain = library_.region_chain(region);
-    const bool there = std::any_of(version->regions.begin(), version->regions.end(), [&](const std::string& code) {
-      return std::find(chain.begin(), chain.end(), code) != chain.end();
-    });
+    const bool there = std::any_of(version->regions.begin(), version->regions.end(),
+                                   [&](const std::string& code) { return std::find(chain.begin(), chain.end(), code) != chain.end(); });
     if (there && version->in_force(lookup_.as_day.value_or(day)) && version->find_activity(act) != nullptr) best = version;
   }
   return best;

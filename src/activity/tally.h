@@ -39,7 +39,7 @@ struct Tally {
   std::uint64_t adjusted = 0;               // earlier records whose outcome or amount changed
   std::int64_t adjusted_milligrams = 0, adjusted_points = 0;
   std::uint64_t people_adjusted = 0;
-  std::map<ChangeKey, Change> changes;                                    // what the adjustments add up from
+  std::map<ChangeKey, Change> changes;                                   // what the adjustments add up from
   std::array<std::array<std::uint64_t, kOutcomes>, kOutcomes> turned{};  // adjusted records by outcome before and after
 
   Tally() = default;

@@ -30,8 +30,9 @@ std::string headline(const AccountReport& report, const identity::Programme& pro
   if (report.dry_run) return text + (chinese ? " · 试算，未入账" : " · dry run, nothing was booked");
   if (report.run > 0) return text + fmt::format(fmt::runtime(chinese ? " · 第 {} 次核算" : " · run {}"), report.run);
   if (!report.repeats) return text + (chinese ? " · 无需更正" : " · nothing to put right");
-  return text + fmt::format(fmt::runtime(chinese ? " · 第 {} 次核算已作此更正，无新增" : " · run {} put this right; nothing new was booked"),
-                            *report.repeats);
+  return text +
+         fmt::format(fmt::runtime(chinese ? " · 第 {} 次核算已作此更正，无新增" : " · run {} put this right; nothing new was booked"),
+                     *report.repeats);
 }
 
 std::string changes_table(const AccountReport& report, const methodology::Library& library, bool chinese) {
@@ -50,7 +51,7 @@ std::string changes_table(const AccountReport& report, const methodology::Librar
   Tally::Change all;
   for (const auto& [key, change] : report.tally.changes) {
     row(library.activities()[key.activity].name.en.empty() || chinese ? library.activities()[key.activity].name.zh
-                                                                       : library.activities()[key.activity].name.en,
+                                                                      : library.activities()[key.activity].name.en,
         versions_text(report, key), change);
     all.add(change);
   }
@@ -81,8 +82,9 @@ std::string facts(const AccountReport& report, bool chinese) {
   table.row({chinese ? "涉及人数" : "people", grouped(std::int64_t(tally.people_adjusted))});
   if (report.debts > 0) table.row({chinese ? "新增欠额" : "new debts", grouped(report.debts)});
   if (report.segments > 0)
-    table.row({chinese ? "日志" : "journal", fmt::format("{} {}, {} {}", grouped(std::int64_t(report.segments)), chinese ? "个分段" : "segments",
-                                                        grouped(std::int64_t(report.segment_rows)), chinese ? "行" : "rows")});
+    table.row(
+        {chinese ? "日志" : "journal", fmt::format("{} {}, {} {}", grouped(std::int64_t(report.segments)), chinese ? "个分段" : "segments",
+                                                   grouped(std::int64_t(report.segment_rows)), chinese ? "行" : "rows")});
   table.row({chinese ? "用时" : "time", fmt::format("{:.2f} s", report.seconds())});
   table.row({chinese ? "内存峰值" : "peak memory", fmt::format("{} MiB", grouped(std::int64_t(peak_memory_bytes() >> 20)))});
   return table.text();

@@ -1,6 +1,7 @@
 // cli/change_report.h: the difference report of a recalculation: what was booked before, what is booked now, by activity and version.
 #pragma once
 #include <boost/json.hpp>
+
 #include <string>
 
 #include "activity/account.h"

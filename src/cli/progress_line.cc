@@ -14,9 +14,9 @@ void ProgressLine::draw(const activity::Progress& progress) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
   std::string line;
   if (progress.step == Step::intake) {
-    line = fmt::format("{}  {} {}  {} {}", chinese_ ? "读取" : "reading", grouped(std::int64_t(progress.records)),
-                       chinese_ ? "条" : "records", grouped(std::int64_t(double(progress.records) / std::max(seconds, 0.001))),
-                       chinese_ ? "条/秒" : "records/s");
+    line =
+        fmt::format("{}  {} {}  {} {}", chinese_ ? "读取" : "reading", grouped(std::int64_t(progress.records)), chinese_ ? "条" : "records",
+                    grouped(std::int64_t(double(progress.records) / std::max(seconds, 0.001))), chinese_ ? "条/秒" : "records/s");
     if (progress.total > 0 && progress.done > 0) {
       const double part = std::min(1.0, double(progress.done) / double(progress.total));
       line += fmt::format("  {:.0f} %  {} {:.0f} s", 100 * part, chinese_ ? "读完还需" : "read in", seconds * (1 - part) / part);

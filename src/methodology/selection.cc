@@ -28,9 +28,8 @@ bool is_in_any(const Methodology& methodology, const std::vector<std::string>& r
 
 /// A higher version of a methodology takes the place of a lower one wherever both are in force, whichever began first.
 bool is_corrected(const Methodology& methodology, const std::vector<const Methodology*>& fitting) {
-  return std::any_of(fitting.begin(), fitting.end(), [&](const Methodology* other) {
-    return other->id == methodology.id && other->version > methodology.version;
-  });
+  return std::any_of(fitting.begin(), fitting.end(),
+                     [&](const Methodology* other) { return other->id == methodology.id && other->version > methodology.version; });
 }
 
 }  // namespace
