@@ -284,7 +284,6 @@ void PersonStage::fold_revisions() {
     const Booked& later = booked_[act.booking];
     Booked& sum = booked_[before.booking];
     const bool newer = later.revision > sum.revision;
-    if (newer) std::tie(before.rule, before.index) = std::tie(act.rule, act.index);  // the version that counts now
     sum = {core::add_or_throw(sum.milligrams, later.milligrams),
            sum.points + later.points,
            std::max(sum.revision, later.revision),

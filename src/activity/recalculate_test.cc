@@ -228,7 +228,7 @@ class RecalculateProperty : public testing::TestWithParam<Correction> {};
 TEST_P(RecalculateProperty, EndsAsIfTheVersionHadBeenThereFromTheStart) {
   const auto& [name, id, edits] = GetParam();
   const auto library = corrected(id, edits);
-  for (std::uint32_t seed = 1; seed <= 3; ++seed) {
+  for (std::uint32_t seed = 1; seed <= 2; ++seed) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
     Reports reports(seed);
     reports.rides();
