@@ -19,7 +19,7 @@ void check_rows(identity::Instance& instance, const identity::Programme& program
   journal::Names names;
   journal::Columns columns;
   double reading = 0, checking = 0;
-  for (const auto& segment : journal::segments_between(instance.database(), programme.id, core::kFirstDay, core::kLastDay)) {
+  for (const auto& segment : journal::files_between(instance.database(), programme.id, core::kFirstDay, core::kLastDay)) {
     auto reader = *journal::SegmentReader::open(instance.journal() / segment.info.path);
     for (std::size_t group = 0; group < reader.row_groups(); ++group) {
       const double begin = wall_seconds();

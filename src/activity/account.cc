@@ -6,7 +6,6 @@
 #include <fstream>
 #include <map>
 #include <set>
-#include <thread>
 
 #include "activity/correction_plan.h"
 #include "activity/intake.h"
@@ -20,10 +19,14 @@
 #include "activity/rejects.h"
 #include "core/bytes.h"
 #include "core/invariant.h"
+#include "core/threads.h"
 #include "identity/consent.h"
 #include "journal/catalogue.h"
+#include "journal/compaction.h"
 #include "journal/correction.h"
+#include "journal/log.h"
 #include "journal/publication.h"
+#include "journal/record_bytes.h"
 #include "journal/segment.h"
 #include "ledger/ledger.h"
 
@@ -38,26 +41,6 @@ constexpr int kWindowTries = 4;
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-/// Runs `work(thread)` on some threads; the first exception stops the others (through `stop`) and is thrown here.
-void on_threads(unsigned threads, const std::function<void(unsigned)>& work, const std::function<void(const std::exception_ptr&)>& stop) {
-  std::mutex mutex;
-  std::exception_ptr first;
-  const auto guarded = [&](unsigned thread) {
-    try {
-      work(thread);
-    } catch (...) {
-      stop(std::current_exception());
-      const std::scoped_lock lock(mutex);
-      if (first == nullptr) first = std::current_exception();
-    }
-  };
-  std::vector<std::jthread> others;
-  for (unsigned thread = 1; thread < threads; ++thread) others.emplace_back(guarded, thread);
-  guarded(0);
-  others.clear();
-  if (first != nullptr) std::rethrow_exception(first);
 }
 
 /// Says how far the run is, a few times a second, from whichever thread comes by.
@@ -147,7 +130,7 @@ class AccountingRun {
     }
     auto lock = instance_.lock_for_run();
     if (!lock) return lock.error();
-    prepare();
+    if (auto status = prepare(); !status) return status.error();
     if (auto status = take_in(); !status) return status.error();
     if (auto status = recognise(); !status) return status.error();
     if (auto status = try_windows(); !status) return status.error();
@@ -159,7 +142,7 @@ class AccountingRun {
   core::Result<AccountReport> go_again(Corrected corrected, std::vector<journal::Correction> corrections) {
     auto lock = instance_.lock_for_run();
     if (!lock) return lock.error();
-    prepare();
+    if (auto status = prepare(); !status) return status.error();
     fresh_ = std::make_unique<Shuffle>(layout_.words(), request_.memory_bytes, spill_folder());
     report_.corrected = std::move(corrected);
     corrections_ = std::move(corrections);
@@ -173,10 +156,10 @@ class AccountingRun {
   core::Result<Resettled> check(Days days) {
     auto lock = instance_.lock_for_run();
     if (!lock) return lock.error();
-    prepare();
+    if (auto status = prepare(); !status) return status.error();
     fresh_ = std::make_unique<Shuffle>(layout_.words(), request_.memory_bytes, spill_folder());
     checked_ = days;
-    for (const auto& segment : journal::segments_between(instance_.database(), programme_.id, days.first, days.last))
+    for (const auto& segment : journal::files_between(instance_.database(), programme_.id, days.first, days.last))
       days_.insert(segment.day.count);
     if (auto status = look_back_and_settle(); !status) return status.error();
     resettled_.differing = report_.tally.adjusted;
@@ -188,9 +171,15 @@ class AccountingRun {
   std::uint64_t rows_read() const { return source_ ? source_->rows() : 0; }
 
   // With the run lock held: what other runs left is settled first.
-  void prepare() {
+  core::Status prepare() {
     journal::recover(instance_.journal(), [&](journal::RunId run) { return journal::find_run(instance_.database(), run).has_value(); });
+    journal::recover_compactions(instance_.database(), instance_.journal());
     rules_.know(journal::corrections_of(instance_.database(), programme_.id));
+    if (request_.dry_run) return core::Done{};
+    auto log = journal::Log::open(instance_.folder(), instance_.database(), request_.now_ms);
+    if (!log) return log.error();
+    log_ = *std::move(log);
+    return core::Done{};
   }
 
   core::Status try_windows() {
@@ -231,7 +220,7 @@ class AccountingRun {
     std::mutex mutex;
     std::optional<core::Error> problem;
     std::atomic<bool> stopped{false};
-    on_threads(
+    core::on_threads(
         request_.threads,
         [&](unsigned) {
           Packer packer(shared, zone_, empty_);
@@ -311,7 +300,7 @@ class AccountingRun {
     for (const std::int32_t day : days_) touched.push_back({day});
     auto seen = look_back({.journal = instance_.journal(),
                            .spill_folder = spill_folder(),
-                           .segments = journal::segments_between(instance_.database(), programme_.id, core::kFirstDay, core::kLastDay),
+                           .segments = journal::files_between(instance_.database(), programme_.id, core::kFirstDay, core::kLastDay),
                            .fresh = fresh_.get(),
                            .fresh_layout = layout_,
                            .filter = filter_.get(),
@@ -359,6 +348,7 @@ class AccountingRun {
   void settle(journal::Publication* publication, ledger::RunPosting* posting, db::Transaction* tx);
   void close_segments();
   journal::Run run_row(journal::RunId run, const ledger::RunTotals& totals) const;
+  void record(db::Transaction& tx, const journal::Run& run) const;
   void finish_report(const Tally& settled);
 
   identity::Instance& instance_;
@@ -392,6 +382,7 @@ class AccountingRun {
   LookBack look_back_;
   std::map<core::Day, journal::SegmentWriter> writers_;
   std::map<core::Day, journal::SegmentInfo> segments_;
+  std::optional<journal::Log> log_;  // none in a dry run
   AccountReport report_;
 };
 
@@ -426,8 +417,7 @@ core::Status AccountingRun::settle_and_book() {
     close_segments();
     const ledger::RunTotals totals = open_posting.finish();
     report_.debts = totals.new_debts;
-    journal::insert_run(tx, run_row(run, totals));
-    for (const auto& [day, info] : segments_) journal::insert_segment(tx, programme_.id, day, run, info);
+    record(tx, run_row(run, totals));
     for (const journal::Correction& correction : corrections_) journal::insert_correction(tx, programme_.id, run, correction);
     tx.commit();
   } catch (...) {
@@ -437,6 +427,7 @@ core::Status AccountingRun::settle_and_book() {
     throw;
   }
   publication.publish();
+  log_->publish(instance_.database());
   report_.run = run;
   report_.seconds_book = seconds_since(begin);
   return core::Done{};
@@ -483,7 +474,7 @@ void AccountingRun::settle(journal::Publication* publication, ledger::RunPosting
                                   journal::SegmentOptions{row_group_rows})
                      .first;
       }
-      writer->second.append(result.rows, slice.begin, slice.end);
+      writer->second.append(result.rows, result.leaves, slice.begin, slice.end);
     }
   });
   std::vector<ledger::AssetId> asset_ids;
@@ -494,12 +485,14 @@ void AccountingRun::settle(journal::Publication* publication, ledger::RunPosting
     for (const Delta& delta : deltas) posting->add(asset_ids[delta.asset], delta.person, delta.amount);
   });
   std::atomic<std::size_t> next{0}, settled_partitions{0};
-  on_threads(
+  core::on_threads(
       request_.threads,
       [&](unsigned) {
         PersonStage stage(input, zone_, assets_);
+        journal::RecordHasher hasher(journal_names_);
         for (std::size_t partition = next++; partition < Shuffle::kPartitions; partition = next++) {
           PartitionResult result = stage.run(partition);
+          if (publication != nullptr) hasher.hash(result.rows, 0, result.rows.size(), result.leaves);
           std::vector<Delta> deltas = std::move(result.deltas);
           ledger_lane.bring(partition, std::move(deltas));
           journal_lane.bring(partition, std::move(result));
@@ -520,7 +513,7 @@ void AccountingRun::close_segments() {
   for (auto& [day, writer] : writers_) open.emplace_back(day, &writer);
   std::atomic<std::size_t> next{0};
   std::mutex mutex;
-  on_threads(
+  core::on_threads(
       request_.threads,
       [&](unsigned) {
         for (std::size_t at = next++; at < open.size(); at = next++) {
@@ -536,6 +529,25 @@ void AccountingRun::close_segments() {
     report_.segment_bytes += info.bytes;
   }
   writers_.clear();
+}
+
+// The run and its segments, as rows and as entries of the log.
+void AccountingRun::record(db::Transaction& tx, const journal::Run& run) const {
+  journal::insert_run(tx, run);
+  journal::RunEntry entry{run, std::int64_t(segments_.size()), programme_.points.expires_after_days, {}};
+  for (const std::string& used : rules_.methodologies()) {
+    for (const auto* method : selection_.all()) {
+      if (fmt::format("{}@{}", method->id, method->version) == used) entry.methodologies.push_back({used, method->digest});
+    }
+  }
+  std::vector<journal::Entry> entries;
+  entries.emplace_back(std::in_place_type<journal::RunEntry>, std::move(entry));
+  for (const auto& [day, info] : segments_) {
+    entries.push_back(journal::SegmentEntry{programme_.id, day, run.id, std::int64_t(info.rows), info.milligrams, info.points,
+                                            std::int64_t(info.bytes), info.sha256, info.root});
+  }
+  std::uint64_t position = log_->append(tx, entries, run.finished_ms).first;
+  for (const auto& [day, info] : segments_) journal::insert_segment(tx, programme_.id, day, run.id, ++position, info);
 }
 
 journal::Run AccountingRun::run_row(journal::RunId run, const ledger::RunTotals& totals) const {

@@ -131,7 +131,7 @@ class City {
     std::map<std::string, FinalRecord> found;
     journal::Names names;
     journal::Columns columns;
-    for (const auto& segment : journal::segments_between(instance_->database(), programme_.id, core::kFirstDay, core::kLastDay)) {
+    for (const auto& segment : journal::files_between(instance_->database(), programme_.id, core::kFirstDay, core::kLastDay)) {
       auto reader = *journal::SegmentReader::open(instance_->journal() / segment.info.path);
       for (std::size_t group = 0; group < reader.row_groups(); ++group) {
         EXPECT_TRUE(reader.read(group, journal::ColumnSet::all(), names, columns));

@@ -58,7 +58,7 @@ core::Result<CorrectionPlan> plan_correction(db::Reader& reader, const identity:
                  fmt::format("the last day {} lies before the first day {}", core::to_text(*request.last), core::to_text(request.first)),
                  "give --from and --to in this order",
                  {{"first", core::to_text(request.first)}, {"last", core::to_text(*request.last)}}};
-  const auto segments = journal::segments_between(reader, programme.id, request.first, request.last.value_or(core::kLastDay));
+  const auto segments = journal::files_between(reader, programme.id, request.first, request.last.value_or(core::kLastDay));
   if (segments.empty()) return no_records(programme, request);
   CorrectionPlan plan;
   plan.corrected = {request.methodology, {}, request.first, request.last.value_or(segments.back().day), 0};

@@ -40,7 +40,8 @@ struct PartitionResult {
   };
   journal::Columns rows;  // by day; within a day by person, start, source, event, revision
   std::vector<DaySlice> days;
-  std::vector<Delta> deltas;  // by person
+  std::vector<core::Digest> leaves;  // of rows, for the journal; filled by whoever books them
+  std::vector<Delta> deltas;         // by person
   std::vector<Noted> noted;
   std::uint64_t checked = 0;
   std::vector<Divergence> divergences;

@@ -16,7 +16,7 @@ struct Journal {
   std::vector<journal::Columns> rows;  // by segment
 
   explicit Journal(City& city, std::string_view programme) {
-    segments = journal::segments_between(city.instance().database(), programme, core::kFirstDay, core::kLastDay);
+    segments = journal::files_between(city.instance().database(), programme, core::kFirstDay, core::kLastDay);
     for (const auto& segment : segments) {
       auto reader = *journal::SegmentReader::open(city.instance().journal() / segment.info.path);
       journal::Columns& all = rows.emplace_back();

@@ -15,7 +15,9 @@
 #include "cli/people_commands.h"
 #include "cli/recalculate_command.h"
 #include "cli/sample_commands.h"
+#include "cli/seal_command.h"
 #include "cli/shell.h"
+#include "cli/verify_commands.h"
 #include "core/invariant.h"
 
 namespace tanhui::cli {
@@ -58,6 +60,8 @@ int parse_and_run(int argc, char** argv) {
   add_recalculate_command(app, shell, exit_code);
   add_people_commands(app, shell, exit_code);
   add_sample_commands(app, shell, exit_code);
+  add_verify_commands(app, shell, exit_code);
+  add_seal_command(app, shell, exit_code);
   add_methodology_commands(app, exit_code, std::cout, std::cerr, &shell.home, &shell.language);
   try {
     app.parse(argc, argv);

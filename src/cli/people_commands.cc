@@ -22,17 +22,6 @@ struct Options {
   std::int64_t top = 0;
 };
 
-// A key as reports print it, or an id as partners send it.
-core::PersonKey person_key(const identity::Instance& instance, const std::string& person) {
-  core::PersonKey key;
-  if (person.size() == 32) {
-    const auto high = std::from_chars(person.data(), person.data() + 16, key.high, 16);
-    const auto low = std::from_chars(person.data() + 16, person.data() + 32, key.low, 16);
-    if (high.ptr == person.data() + 16 && low.ptr == person.data() + 32) return key;
-  }
-  return instance.secret().person(person);
-}
-
 /// A line of a statement: a record as one run booked it, or an adjustment.
 struct Line {
   core::Millis start_ms = 0;
@@ -51,7 +40,7 @@ core::Result<std::vector<Line>> lines_of(identity::Instance& instance, const cor
   journal::Columns columns;
   for (const std::string& programme : journal::programmes_with_segments(instance.database())) {
     if (!options.programme.empty() && programme != options.programme) continue;
-    for (const auto& segment : journal::segments_between(instance.database(), programme, first, last)) {
+    for (const auto& segment : journal::files_between(instance.database(), programme, first, last)) {
       if (person < segment.info.person_min || person > segment.info.person_max) continue;
       auto reader = journal::SegmentReader::open(instance.journal() / segment.info.path);
       if (!reader) return reader.error();
@@ -61,8 +50,8 @@ core::Result<std::vector<Line>> lines_of(identity::Instance& instance, const cor
         const auto [from, to] = std::equal_range(columns.person.begin(), columns.person.end(), person);
         for (auto i = std::size_t(from - columns.person.begin()); i < std::size_t(to - columns.person.begin()); ++i) {
           lines.push_back({columns.start_ms[i], columns.milligrams[i], columns.points[i], columns.quantity[i], columns.event[i],
-                           columns.revision[i], segment.run, programme, names.activities[columns.activity[i]],
-                           names.sources[columns.source[i]],
+                           columns.revision[i], columns.run.empty() ? segment.run : journal::RunId(columns.run[i]), programme,
+                           names.activities[columns.activity[i]], names.sources[columns.source[i]],
                            columns.methodology[i] == journal::kNoName ? "" : names.methodologies[columns.methodology[i]],
                            names.outcomes[columns.outcome[i]], names.reasons[columns.reason[i]], segment.day});
         }

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -65,6 +66,16 @@ int complain(const core::Error& error, bool chinese) {
   fmt::print(stderr, "{}: {}\n", chinese ? "错误" : "error", error.message);
   if (!error.action.empty()) fmt::print(stderr, "  {}: {}\n", chinese ? "处理办法" : "what to do", error.action);
   return kRefused;
+}
+
+core::PersonKey person_key(const identity::Instance& instance, const std::string& person) {
+  core::PersonKey key;
+  if (person.size() == 32) {
+    const auto high = std::from_chars(person.data(), person.data() + 16, key.high, 16);
+    const auto low = std::from_chars(person.data() + 16, person.data() + 32, key.low, 16);
+    if (high.ptr == person.data() + 16 && low.ptr == person.data() + 32) return key;
+  }
+  return instance.secret().person(person);
 }
 
 core::Millis now_ms() {

@@ -38,6 +38,9 @@ std::filesystem::path find_home(const char* program);
 /// Prints message and action to standard error; returns kRefused.
 int complain(const core::Error& error, bool chinese);
 
+/// A key as reports print it (32 digits), or an id as partners send it.
+core::PersonKey person_key(const identity::Instance& instance, const std::string& person);
+
 core::Millis now_ms();
 /// Most memory this process ever held, in bytes.
 std::uint64_t peak_memory_bytes();

@@ -1,4 +1,5 @@
-// core/bytes.h: canonical bytes. What is hashed or signed is written here and nowhere else: big-endian integers, strings with their length.
+// core/bytes.h: canonical bytes. What is hashed or signed is written here and nowhere else: big-endian integers, strings with their length,
+// and where bytes are many, varints: seven bits a byte, the least first, the high bit says that more follow; signed numbers as zigzag.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -19,6 +20,16 @@ class ByteWriter {
     bytes_.append(text);
     return *this;
   }
+  ByteWriter& varint(std::uint64_t value) {
+    for (; value >= 0x80; value >>= 7) bytes_.push_back(char(value | 0x80));
+    bytes_.push_back(char(value));
+    return *this;
+  }
+  ByteWriter& zigzag(std::int64_t value) { return varint((std::uint64_t(value) << 1) ^ std::uint64_t(value >> 63)); }
+  ByteWriter& raw(std::string_view bytes) {
+    bytes_.append(bytes);
+    return *this;
+  }
   std::string take() { return std::move(bytes_); }
 
  private:
@@ -27,6 +38,58 @@ class ByteWriter {
     return *this;
   }
   std::string bytes_;
+};
+
+/// Reads what ByteWriter wrote. After a read beyond the end, or a varint that does not end or is longer than it needs to be, ok() is
+/// false for ever and everything read is 0 or empty: ask once, at the end. There is one way to write a value, and only that is read.
+class ByteReader {
+ public:
+  explicit ByteReader(std::string_view bytes) : bytes_(bytes) {}
+  std::uint8_t u8() { return std::uint8_t(big_endian(1)); }
+  std::uint32_t u32() { return std::uint32_t(big_endian(4)); }
+  std::uint64_t u64() { return big_endian(8); }
+  std::int64_t i64() { return std::int64_t(big_endian(8)); }
+  std::uint64_t varint() {
+    std::uint64_t value = 0;
+    for (int shift = 0; shift < 64; shift += 7) {
+      if (bytes_.empty()) return fail();
+      const auto byte = std::uint8_t(bytes_.front());
+      bytes_.remove_prefix(1);
+      if (shift == 63 && byte > 1) return fail();
+      value |= std::uint64_t(byte & 0x7f) << shift;
+      if ((byte & 0x80) == 0) return byte == 0 && shift > 0 ? fail() : value;
+    }
+    return fail();
+  }
+  std::int64_t zigzag() {
+    const std::uint64_t value = varint();
+    return std::int64_t(value >> 1) ^ -std::int64_t(value & 1);
+  }
+  std::string_view bytes(std::uint64_t count) {
+    if (count > bytes_.size()) {
+      fail();
+      return {};
+    }
+    const std::string_view taken = bytes_.substr(0, std::size_t(count));
+    bytes_.remove_prefix(std::size_t(count));
+    return taken;
+  }
+  bool ok() const { return ok_; }
+  bool done() const { return ok_ && bytes_.empty(); }
+
+ private:
+  std::uint64_t fail() {
+    ok_ = false;
+    bytes_ = {};
+    return 0;
+  }
+  std::uint64_t big_endian(std::size_t width) {
+    std::uint64_t value = 0;
+    for (const char byte : bytes(width)) value = value << 8 | std::uint8_t(byte);
+    return value;
+  }
+  std::string_view bytes_;
+  bool ok_ = true;
 };
 
 }  // namespace tanhui::core

@@ -1,6 +1,7 @@
 #include "journal/catalogue.h"
 
 #include "core/invariant.h"
+#include "core/quantity.h"
 
 namespace tanhui::journal {
 namespace {
@@ -8,8 +9,9 @@ namespace {
 #define TANHUI_RUN_COLUMNS                                                                                                               \
   "id, key, programme, started_ms, finished_ms, inputs_digest, settings_digest, postings_digest, records, accepted, duplicate, capped, " \
   "rejected, held, no_consent, adjusted, people, milligrams, points, report"
-#define TANHUI_SEGMENT_COLUMNS \
-  "programme, day, run, path, records, milligrams, points, bytes, sha256, person_min, person_max, start_min_ms, start_max_ms"
+#define TANHUI_SEGMENT_COLUMNS                                                                                                        \
+  "programme, day, run, path, records, milligrams, points, bytes, sha256, person_min, person_max, start_min_ms, start_max_ms, root, " \
+  "position"
 
 Run run_of(const db::Row& row) {
   Run run;
@@ -46,6 +48,8 @@ CataloguedSegment segment_of(const db::Row& row) {
   segment.info.person_max = row.get<core::PersonKey>(10);
   segment.info.start_min = row.integer(11);
   segment.info.start_max = row.integer(12);
+  if (!row.is_null(13)) segment.info.root = row.get<core::Digest>(13);
+  if (!row.is_null(14)) segment.position = std::uint64_t(row.integer(14));
   return segment;
 }
 
@@ -74,10 +78,12 @@ void insert_run(db::Transaction& tx, const Run& run) {
           run.people, run.milligrams, run.points, run.report);
 }
 
-void insert_segment(db::Transaction& tx, std::string_view programme, core::Day day, RunId run, const SegmentInfo& info) {
-  tx.exec("INSERT INTO segment (" TANHUI_SEGMENT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)", programme,
-          core::to_text(day), std::int64_t(run), segment_path(programme, day, run).string(), std::int64_t(info.rows), info.milligrams,
-          info.points, std::int64_t(info.bytes), info.sha256, info.person_min, info.person_max, info.start_min, info.start_max);
+void insert_segment(db::Transaction& tx, std::string_view programme, core::Day day, RunId run, std::uint64_t position,
+                    const SegmentInfo& info) {
+  tx.exec("INSERT INTO segment (" TANHUI_SEGMENT_COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+          programme, core::to_text(day), std::int64_t(run), segment_path(programme, day, run).string(), std::int64_t(info.rows),
+          info.milligrams, info.points, std::int64_t(info.bytes), info.sha256, info.person_min, info.person_max, info.start_min,
+          info.start_max, info.root, std::int64_t(position));
 }
 
 std::optional<Run> find_run(db::Reader& reader, RunId id) {
@@ -98,6 +104,29 @@ std::vector<CataloguedSegment> segments_between(db::Reader& reader, std::string_
       "SELECT " TANHUI_SEGMENT_COLUMNS " FROM segment WHERE programme = $1 AND day BETWEEN $2 AND $3 ORDER BY day, run",
       [&](const db::Row& row) { found.push_back(segment_of(row)); }, programme, core::to_text(first), core::to_text(last));
   return found;
+}
+
+std::vector<CataloguedSegment> files_between(db::Reader& reader, std::string_view programme, core::Day first, core::Day last) {
+  std::vector<CataloguedSegment> files;
+  std::map<std::string, std::size_t> known;
+  for (CataloguedSegment& segment : segments_between(reader, programme, first, last)) {
+    const auto [at, fresh] = known.emplace(segment.info.path.string(), files.size());
+    if (fresh) {
+      files.push_back(std::move(segment));
+      continue;
+    }
+    CataloguedSegment& file = files[at->second];
+    file.run = segment.run;
+    file.position = segment.position;
+    file.info.rows += segment.info.rows;
+    file.info.milligrams = core::add_or_throw(file.info.milligrams, segment.info.milligrams);
+    file.info.points = core::add_or_throw(file.info.points, segment.info.points);
+    file.info.person_min = std::min(file.info.person_min, segment.info.person_min);
+    file.info.person_max = std::max(file.info.person_max, segment.info.person_max);
+    file.info.start_min = std::min(file.info.start_min, segment.info.start_min);
+    file.info.start_max = std::max(file.info.start_max, segment.info.start_max);
+  }
+  return files;
 }
 
 std::vector<CataloguedSegment> segments_of(db::Reader& reader, RunId run) {

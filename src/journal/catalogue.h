@@ -33,14 +33,16 @@ struct CataloguedSegment {
   std::string programme;
   core::Day day;
   RunId run = 0;
-  SegmentInfo info;  // its path is relative to the journal folder
+  std::uint64_t position = 0;  // of its entry in the log; 0, which is a key's, for none
+  SegmentInfo info;            // its path is relative to the journal folder
 };
 
 /// The id for the next run, above all that are booked. Ask while holding the instance's run lock.
 RunId next_run_id(db::Reader& reader);
 void insert_run(db::Transaction& tx, const Run& run);
-/// `info.path` may stand anywhere: what is stored is segment_path(programme, day, run).
-void insert_segment(db::Transaction& tx, std::string_view programme, core::Day day, RunId run, const SegmentInfo& info);
+/// `info.path` may stand anywhere: what is stored is segment_path(programme, day, run). `position` is that of its entry in the log.
+void insert_segment(db::Transaction& tx, std::string_view programme, core::Day day, RunId run, std::uint64_t position,
+                    const SegmentInfo& info);
 
 std::optional<Run> find_run(db::Reader& reader, RunId id);
 std::optional<Run> find_run_by_key(db::Reader& reader, std::string_view key);
@@ -48,6 +50,9 @@ std::vector<Run> latest_runs(db::Reader& reader, std::int64_t limit);  // newest
 
 /// Segments of the local days [first, last], in order of day and run.
 std::vector<CataloguedSegment> segments_between(db::Reader& reader, std::string_view programme, core::Day first, core::Day last);
+/// The files that hold them, each once, in order of day and path. Of a file with several runs (compaction.h), `run` and `position` are
+/// those of its last one, rows and sums those of all, and the column `run` tells them apart; `info.root` has no meaning.
+std::vector<CataloguedSegment> files_between(db::Reader& reader, std::string_view programme, core::Day first, core::Day last);
 std::vector<CataloguedSegment> segments_of(db::Reader& reader, RunId run);
 std::vector<std::string> programmes_with_segments(db::Reader& reader);
 

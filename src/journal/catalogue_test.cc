@@ -72,12 +72,15 @@ TEST(Catalogue, SegmentsOfDays) {
   db::Transaction tx = database.begin();
   insert_run(tx, small_run(1, "a"));
   insert_run(tx, small_run(2, "b"));
+  for (int position = 0; position < 8; ++position)
+    tx.exec("INSERT INTO log_entry (position, bytes) VALUES ($1, $2)", position, db::Bytes{"{}"});
   const core::Day first = core::day_of(2024, 9, 2);
   for (const RunId run : {RunId(2), RunId(1)})
-    for (int day = 0; day < 3; ++day) insert_segment(tx, "city", {first.count + day}, run, small_segment());
-  insert_segment(tx, "other", first, 1, small_segment());
-  EXPECT_THROW(insert_segment(tx, "city", first, 1, small_segment()), db::ConstraintBroken) << "a segment is written once";
-  EXPECT_THROW(insert_segment(tx, "city", first, 9, small_segment()), db::ConstraintBroken) << "of a run that is booked";
+    for (int day = 0; day < 3; ++day) insert_segment(tx, "city", {first.count + day}, run, 1, small_segment());
+  insert_segment(tx, "other", first, 1, 7, small_segment());
+  EXPECT_THROW(insert_segment(tx, "city", first, 1, 1, small_segment()), db::ConstraintBroken) << "a segment is written once";
+  EXPECT_THROW(insert_segment(tx, "city", first, 9, 1, small_segment()), db::ConstraintBroken) << "of a run that is booked";
+  EXPECT_THROW(insert_segment(tx, "third", first, 1, 8, small_segment()), db::ConstraintBroken) << "with an entry in the log";
   const auto two_days = segments_between(tx, "city", first, {first.count + 1});
   ASSERT_EQ(two_days.size(), 4u);
   EXPECT_EQ(two_days[0].day, first);
@@ -87,6 +90,7 @@ TEST(Catalogue, SegmentsOfDays) {
   EXPECT_EQ(two_days[0].info.start_min, -8);
   EXPECT_EQ(two_days[0].info.person_max, (core::PersonKey{3, 4}));
   EXPECT_EQ(segments_of(tx, 1).size(), 4u);
+  EXPECT_EQ(segments_between(tx, "other", first, first).at(0).position, 7u);
   EXPECT_EQ(programmes_with_segments(tx), (std::vector<std::string>{"city", "other"}));
 }
 

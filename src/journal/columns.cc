@@ -8,7 +8,7 @@ namespace {
 constexpr std::array<std::string_view, kColumns> kNames{
     "person",     "start",    "duration_ms", "activity",      "source",     "region",     "methodology", "event",
     "object",     "evidence", "quantity",    "quantity_2",    "quantity_3", "quantity_4", "outcome",     "reason",
-    "milligrams", "points",   "winner",      "winner_source", "revision",   "line"};
+    "milligrams", "points",   "winner",      "winner_source", "revision",   "line",       "run"};
 
 template <class T>
 void append_column(std::vector<T>& to, const std::vector<T>& from, std::size_t begin, std::size_t end) {
@@ -51,6 +51,7 @@ void Columns::clear() {
   winner_source.clear();
   revision.clear();
   line.clear();
+  run.clear();
 }
 
 void Columns::append(const Columns& other, std::size_t begin, std::size_t end) {
@@ -76,6 +77,7 @@ void Columns::append(const Columns& other, std::size_t begin, std::size_t end) {
   append_optional(winner_source, other.winner_source, rows, begin, end, kNoName);
   append_column(revision, other.revision, begin, end);
   append_optional(line, other.line, rows, begin, end, std::uint32_t{0});
+  append_optional(run, other.run, rows, begin, end, kMissing);
 }
 
 }  // namespace tanhui::journal

@@ -24,7 +24,7 @@ struct Names {
 };
 
 /// One row per record and revision, in the order of the file: by person and start. All columns are equally long;
-/// `object`, `extra[i]`, `winner`, `winner_source` and `line` may instead be empty: "none in this batch" (null in the file).
+/// `object`, `extra[i]`, `winner`, `winner_source`, `line` and `run` may instead be empty: "none in this batch" (null in the file).
 /// Units: milliseconds UTC, catalogue base units of the activity (m, Wh, g, 1), milligrams CO2e, points.
 struct Columns {
   std::vector<core::PersonKey> person;
@@ -43,6 +43,7 @@ struct Columns {
   std::vector<std::uint16_t> winner_source;      // its source, kNoName: none
   std::vector<std::uint16_t> revision;           // 0 the first booking, 1.. adjustments
   std::vector<std::uint32_t> line;               // line of the input, 0: unknown
+  std::vector<std::int64_t> run;                 // where a file holds several runs (compaction.h); else empty, null in the file
 
   std::size_t size() const { return person.size(); }
   void clear();  // keeps the memory
@@ -74,6 +75,7 @@ enum class Column : std::uint8_t {
   winner_source,
   revision,
   line,
+  run,
   count_
 };
 constexpr std::size_t kColumns = std::size_t(Column::count_);

@@ -12,8 +12,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "core/files.h"
 #include "core/invariant.h"
-#include "journal/schema.h"
 
 namespace tanhui::journal {
 namespace fs = std::filesystem;
@@ -52,7 +52,7 @@ void make_folders(const fs::path& folder) {
   if (folder.empty() || fs::is_directory(folder)) return;
   make_folders(folder.parent_path());
   fs::create_directory(folder);
-  sync_folder(folder.parent_path());
+  core::sync_folder(folder.parent_path());
 }
 
 bool same_bytes(const fs::path& a, const fs::path& b) {
@@ -98,14 +98,14 @@ std::size_t Publication::publish() {
     move_into_place(file, target);
     touched.insert(target.parent_path());
   }
-  for (const fs::path& folder : touched) sync_folder(folder);  // durable in the journal before the staging folder goes
+  for (const fs::path& folder : touched) core::sync_folder(folder);  // durable in the journal before the staging folder goes
   discard();
   return staged.size();
 }
 
 void Publication::discard() {
   fs::remove_all(staging_);
-  if (fs::is_directory(staging_.parent_path())) sync_folder(staging_.parent_path());
+  if (fs::is_directory(staging_.parent_path())) core::sync_folder(staging_.parent_path());
 }
 
 Recovery recover(const fs::path& journal, const std::function<bool(RunId)>& committed) {

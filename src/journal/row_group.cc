@@ -114,6 +114,7 @@ void RowGroup::add_page(const Columns& columns, std::size_t begin, std::size_t e
   optional_words(Column::winner_source, columns.winner_source, names_.sources);
   revisions(columns.revision);
   lines(columns.line);
+  optional_numbers(Column::run, columns.run);
   rows_ += count_;
 }
 

@@ -1,11 +1,5 @@
 #include "journal/schema.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <system_error>
-
 namespace tanhui::journal {
 namespace {
 
@@ -55,6 +49,7 @@ std::shared_ptr<parquet::schema::GroupNode> segment_schema() {
       word(Column::winner_source, optional),
       node(Column::revision, required, Type::INT32, LogicalType::Int(16, false)),
       node(Column::line, optional, Type::INT32, LogicalType::Int(32, false)),
+      number(Column::run, optional),
   };
   return std::static_pointer_cast<parquet::schema::GroupNode>(parquet::schema::GroupNode::Make("record", required, columns));
 }
@@ -63,15 +58,6 @@ std::shared_ptr<parquet::WriterProperties> segment_properties() {
   parquet::WriterProperties::Builder builder;
   builder.created_by("tanhui")->version(parquet::ParquetVersion::PARQUET_2_6);
   return builder.compression(parquet::Compression::UNCOMPRESSED)->build();  // sorted and packed, zstd saves one or two per cent more
-}
-
-void sync_folder(const std::filesystem::path& folder) {
-  const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) throw std::system_error(errno, std::generic_category(), "cannot open the folder '" + folder.string() + "'");
-  const int failed = ::fsync(fd);
-  const int error = errno;
-  ::close(fd);
-  if (failed != 0) throw std::system_error(error, std::generic_category(), "cannot sync the folder '" + folder.string() + "'");
 }
 
 }  // namespace tanhui::journal

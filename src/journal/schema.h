@@ -3,7 +3,6 @@
 #include <parquet/properties.h>
 #include <parquet/schema.h>
 
-#include <filesystem>
 #include <memory>
 
 #include "journal/columns.h"
@@ -14,8 +13,5 @@ constexpr int kPersonBytes = 16;
 
 std::shared_ptr<parquet::schema::GroupNode> segment_schema();
 std::shared_ptr<parquet::WriterProperties> segment_properties();
-
-/// fsync of a folder: makes the names in it durable.
-void sync_folder(const std::filesystem::path& folder);
 
 }  // namespace tanhui::journal

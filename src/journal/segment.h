@@ -31,6 +31,7 @@ struct SegmentInfo {
   std::uint64_t bytes = 0;
   std::int64_t milligrams = 0, points = 0;  // sums over the rows
   core::Digest sha256{};                    // of the whole file
+  core::Digest root{};                      // Merkle root over the records' canonical bytes (journal/record_bytes.h), in the file's order
   core::PersonKey person_min, person_max;   // of no meaning when rows is 0
   core::Millis start_min = 0, start_max = 0;
 };
@@ -53,6 +54,8 @@ class SegmentWriter {
 
   /// Adds rows [begin, end), which continue the order. Values are copied; the caller may change them afterwards.
   void append(const Columns& rows, std::size_t begin, std::size_t end);
+  /// As above for a caller that hashed the rows already, in several threads: `leaves[i]` is the leaf hash of row i (RecordHasher).
+  void append(const Columns& rows, std::span<const core::Digest> leaves, std::size_t begin, std::size_t end);
   std::uint64_t rows() const;
   /// Finishes the file and makes it durable (fsync of file and folder). Once.
   SegmentInfo close();

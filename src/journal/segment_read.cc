@@ -216,6 +216,7 @@ void SegmentReader::State::read(std::size_t row_group, ColumnSet wanted, Names& 
   to.text(Column::winner_source, into.winner_source, names.sources, true);
   to.numbers<Int32Reader>(Column::revision, into.revision, std::uint16_t{0});
   to.numbers<Int32Reader>(Column::line, into.line, std::uint32_t{0}, true);
+  to.numbers<Int64Reader>(Column::run, into.run, kMissing, true);
 }
 
 core::Result<SegmentReader> SegmentReader::open(const std::filesystem::path& path) {

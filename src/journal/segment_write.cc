@@ -9,8 +9,10 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "core/files.h"
 #include "core/invariant.h"
 #include "core/quantity.h"
+#include "journal/record_bytes.h"
 #include "journal/row_group.h"
 #include "journal/schema.h"
 #include "journal/segment.h"
@@ -59,7 +61,7 @@ class HashedFile final : public arrow::io::OutputStream {
     flush_buffer();
     if (::fsync(fd_) != 0) throw_errno(path_, "cannot sync");
     if (::close(std::exchange(fd_, -1)) != 0) throw_errno(path_, "cannot close");
-    sync_folder(path_.parent_path());
+    core::sync_folder(path_.parent_path());
     return hash_.finish();
   }
 
@@ -93,15 +95,20 @@ void check_lengths(const Columns& rows) {
   core::invariant(whole(rows.start_ms, rows.duration_ms, rows.activity, rows.source, rows.region, rows.methodology, rows.event,
                         rows.evidence, rows.quantity, rows.outcome, rows.reason, rows.milligrams, rows.points, rows.revision),
                   "the columns of a batch are equally long");
-  core::invariant(whole_or_empty(rows.object, rows.extra[0], rows.extra[1], rows.extra[2], rows.winner, rows.winner_source, rows.line),
-                  "an optional column of a batch is empty or as long as the others");
+  core::invariant(
+      whole_or_empty(rows.object, rows.extra[0], rows.extra[1], rows.extra[2], rows.winner, rows.winner_source, rows.line, rows.run),
+      "an optional column of a batch is empty or as long as the others");
 }
 
 }  // namespace
 
 struct SegmentWriter::State {
   State(std::filesystem::path path, const Names& names_used, Metadata metadata_given, SegmentOptions options_given)
-      : file(std::make_shared<HashedFile>(path)), metadata(std::move(metadata_given)), options(options_given), group(names_used) {
+      : file(std::make_shared<HashedFile>(path)),
+        metadata(std::move(metadata_given)),
+        options(options_given),
+        group(names_used),
+        hasher(names_used) {
     core::invariant(options.page_rows > 0 && options.row_group_rows > 0, "a page and a row group hold at least one row");
     options.page_rows = std::min(options.page_rows, options.row_group_rows);
     schema.Init(segment_schema());
@@ -146,6 +153,9 @@ struct SegmentWriter::State {
   parquet::SchemaDescriptor schema;
   std::unique_ptr<parquet::FileMetaDataBuilder> footer;
   RowGroup group;
+  RecordHasher hasher;
+  std::vector<core::Digest> hashed;
+  core::merkle::Edge edge;
   Columns pending;  // the open page
   SegmentInfo info;
   core::Millis last_start = 0;
@@ -160,9 +170,19 @@ SegmentWriter& SegmentWriter::operator=(SegmentWriter&&) noexcept = default;
 std::uint64_t SegmentWriter::rows() const { return state_->info.rows; }
 
 void SegmentWriter::append(const Columns& rows, std::size_t begin, std::size_t end) {
-  State& state = *state_;
   core::invariant(begin <= end && end <= rows.size(), "rows to append lie inside their columns");
   check_lengths(rows);
+  std::vector<core::Digest>& hashed = state_->hashed;
+  hashed.resize(begin);
+  state_->hasher.hash(rows, begin, end, hashed);
+  append(rows, hashed, begin, end);
+}
+
+void SegmentWriter::append(const Columns& rows, std::span<const core::Digest> leaves, std::size_t begin, std::size_t end) {
+  State& state = *state_;
+  core::invariant(begin <= end && end <= rows.size() && end <= leaves.size(), "rows to append and their hashes lie inside their columns");
+  check_lengths(rows);
+  state.edge.append(leaves.subspan(begin, end - begin));
   state.account(rows, begin, end);
   const std::size_t page = state.options.page_rows;
   while (begin < end) {
@@ -187,6 +207,8 @@ SegmentInfo SegmentWriter::close() {
   metadata->Append("tanhui.rows", std::to_string(state.info.rows));
   metadata->Append("tanhui.milligrams", std::to_string(state.info.milligrams));
   metadata->Append("tanhui.points", std::to_string(state.info.points));
+  state.info.root = state.edge.root();
+  metadata->Append("tanhui.merkle_root", core::to_hex(state.info.root));
   parquet::WriteFileMetaData(*state.footer->Finish(metadata), state.file.get());  // and its length and magic bytes
   state.info.bytes = std::uint64_t(*state.file->Tell());
   state.info.sha256 = state.file->seal();

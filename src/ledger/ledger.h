@@ -93,7 +93,7 @@ struct RunTotals {
     std::int64_t debt_change = 0;  // positive: people owe more
   };
   std::vector<PerAsset> per_asset;  // in order of asset
-  core::Digest digest{};            // over all (person, asset, delta), in their order
+  core::Digest digest{};            // of what was asked for (ledger/audit.h)
 };
 
 /// The postings of a run, in bulk and in one transaction with everything else the run writes:

@@ -3,6 +3,7 @@
 #include "core/int128.h"
 #include "core/invariant.h"
 #include "core/quantity.h"
+#include "ledger/audit.h"
 #include "ledger/entries.h"
 #include "ledger/ledger.h"
 #include "ledger/stored_asset.h"
@@ -52,8 +53,7 @@ struct RunPosting::State {
   db::BulkInsert insert_balances, insert_entries;
   BalanceBatch balance_batch;
   EntriesBatch entries_batch;
-  core::Sha256 hash;
-  std::vector<std::array<std::uint64_t, 4>> hashed;  // big-endian person, asset, delta: waiting for `hash`
+  RunDigest digest;
   std::map<AssetId, Asset> assets;
   std::vector<RunTotals::PerAsset> per_asset;                                            // by id
   std::vector<std::pair<core::PersonKey, std::pair<std::int64_t, std::int64_t>>> debts;  // (asset, amount) by person, the open ones
@@ -63,14 +63,15 @@ struct RunPosting::State {
   RunTotals totals;
   bool finished = false;
 
-  State(db::Transaction& transaction, std::string_view run_key, std::int64_t id, Own from)
+  State(db::Transaction& transaction, std::string_view run_key, std::string_view reason, std::int64_t id, Own from)
       : tx(transaction),
         key(run_key),
         transfer(id),
         counter(from),
         insert_balances(tx, "balance", {"owner", "asset", "amount"},
                         "ON CONFLICT (owner, asset) DO UPDATE SET amount = balance.amount + excluded.amount"),
-        insert_entries(tx, "run_posting", {"transfer", "owner", "entries"}) {
+        insert_entries(tx, "run_posting", {"transfer", "owner", "entries"}),
+        digest(run_key, reason) {
     tx.each("SELECT owner, asset, amount FROM debt WHERE amount > 0 ORDER BY owner, asset", [&](const db::Row& row) {
       debts.push_back({row.get<core::PersonKey>(0), {row.integer(1), row.integer(2)}});
     });
@@ -98,24 +99,16 @@ struct RunPosting::State {
     entries.push_back({asset, delta});
     RunTotals::PerAsset& sum = sums(asset);
     sum.requested = core::add_or_throw(sum.requested, delta);
-    hashed.push_back({__builtin_bswap64(who.high), __builtin_bswap64(who.low), __builtin_bswap64(std::uint64_t(asset)),
-                      __builtin_bswap64(std::uint64_t(delta))});
-    if (hashed.size() == kBatchRows) update_digest();
-  }
-
-  void update_digest() {
-    hash.update({reinterpret_cast<const char*>(hashed.data()), hashed.size() * sizeof hashed[0]});
-    hashed.clear();
   }
 
   /// Everything of `person` is here: book it.
   void settle() {
     if (entries.empty()) return;
     ++totals.people;
-    std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.asset < b.asset; });
+    merge_entries();
+    for (const Entry& entry : entries) digest.add(*person, entry.asset, entry.delta);
     bool plain = true;
-    for (std::size_t i = 0; i < entries.size(); ++i)
-      plain = plain && entries[i].delta > 0 && (i == 0 || entries[i].asset != entries[i - 1].asset);
+    for (const Entry& entry : entries) plain = plain && entry.delta > 0;
     while (next_debt < debts.size() && debts[next_debt].first < *person) ++next_debt;
     if (plain && (next_debt == debts.size() || debts[next_debt].first != *person)) {
       for (const auto& [asset, delta] : entries) book(asset, delta);
@@ -125,6 +118,20 @@ struct RunPosting::State {
     }
     entries.clear();
     if (balance_batch.owners.size() >= kBatchRows) flush();
+  }
+
+  /// One entry an asset, by asset, none of them zero.
+  void merge_entries() {
+    std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.asset < b.asset; });
+    std::size_t kept = 0;
+    for (const Entry& entry : entries) {
+      if (kept > 0 && entries[kept - 1].asset == entry.asset)
+        entries[kept - 1].delta = core::add_or_throw(entries[kept - 1].delta, entry.delta);
+      else
+        entries[kept++] = entry;
+    }
+    entries.resize(kept);
+    std::erase_if(entries, [](const Entry& entry) { return entry.delta == 0; });
   }
 
   void book(std::int64_t asset, std::int64_t amount) {
@@ -240,8 +247,7 @@ struct RunPosting::State {
       totals.per_asset.push_back(sum);
     }
     check_pools();
-    update_digest();
-    totals.digest = hash.finish();
+    totals.digest = digest.finish();
     tx.exec("UPDATE transfer SET digest = $2 WHERE id = $1", transfer, totals.digest);
     return totals;
   }
@@ -273,7 +279,7 @@ core::Result<RunPosting> RunPosting::start(db::Transaction& tx, std::string_view
                        "nothing needs to be done: its credits are in the accounts",
                        {{"key", std::string(key)}}};
   const auto id = tx.find<std::int64_t>("SELECT id FROM transfer WHERE key = $1", key);
-  return RunPosting(std::make_unique<State>(tx, key, *id, counter));
+  return RunPosting(std::make_unique<State>(tx, key, reason, *id, counter));
 }
 
 void RunPosting::add(AssetId asset, const core::PersonKey& person, std::int64_t delta) { state_->add(asset.value, person, delta); }

@@ -61,7 +61,8 @@ TEST(RunPosting, BooksPeopleAndTheCounterSide) {
   EXPECT_EQ(first.postings, 3);
   ASSERT_EQ(first.per_asset.size(), 2u);
   EXPECT_EQ(first.per_asset[0].booked, 1234);
-  core::ByteWriter bytes;  // person, asset, delta, in their order
+  core::ByteWriter bytes;  // key and reason, then person, asset, delta
+  bytes.u8(1).str("run 1").str("a run");
   bytes.u64(person(1).high).u64(person(1).low).i64(world.travel.value).i64(1000);
   bytes.u64(person(1).high).u64(person(1).low).i64(world.september.value).i64(10);
   bytes.u64(person(2).high).u64(person(2).low).i64(world.travel.value).i64(234);

@@ -1,4 +1,4 @@
--- 0004_correction.sql: which versions of methodologies were put right for days that were accounted already.
+-- 0005_correction.sql: which versions of methodologies were put right for days that were accounted already.
 -- Why: a record that a corrected version leaves at the same amount gets no row of its own, yet whatever is decided about it later (a late
 -- report, a reversal, a cap that shifts) must be decided by that version too, in whatever order things come.
 CREATE TABLE correction (

@@ -1,0 +1,182 @@
+#include "journal/entry.h"
+
+#include <fmt/format.h>
+
+#include "core/json.h"
+
+namespace tanhui::journal {
+namespace {
+
+namespace json = boost::json;
+constexpr std::int64_t kVersion = 1;
+
+json::object head(std::string_view type) { return {{"type", type}, {"version", kVersion}}; }
+
+json::object write(const KeyEntry& entry) {
+  json::object out = head("tanhui/key");
+  out["key"] = entry.key;
+  out["replaces"] = entry.replaces.empty() ? json::value(nullptr) : json::value(entry.replaces);
+  return out;
+}
+
+json::object write(const RunEntry& entry) {
+  const Run& run = entry.run;
+  json::object out = head("tanhui/run");
+  out["run"] = std::int64_t(run.id);
+  out["key"] = run.key;
+  out["programme"] = run.programme;
+  out["inputs"] = core::to_hex(run.inputs_digest);
+  out["settings"] = core::to_hex(run.settings_digest);
+  out["postings"] = core::to_hex(run.postings_digest);
+  out["started_ms"] = run.started_ms;
+  out["finished_ms"] = run.finished_ms;
+  out["records"] = run.records;
+  out["accepted"] = run.accepted;
+  out["duplicate"] = run.duplicate;
+  out["capped"] = run.capped;
+  out["rejected"] = run.rejected;
+  out["held"] = run.held;
+  out["no_consent"] = run.no_consent;
+  out["adjusted"] = run.adjusted;
+  out["people"] = run.people;
+  out["milligrams"] = run.milligrams;
+  out["points"] = run.points;
+  out["segments"] = entry.segments;
+  out["points_expire_days"] = entry.points_expire_days;
+  json::array methodologies;
+  for (const MethodologyUsed& used : entry.methodologies) methodologies.push_back(json::object{{"id", used.id}, {"sha256", used.sha256}});
+  out["methodologies"] = std::move(methodologies);
+  return out;
+}
+
+json::object write(const SegmentEntry& entry) {
+  json::object out = head("tanhui/segment");
+  out["programme"] = entry.programme;
+  out["day"] = core::to_text(entry.day);
+  out["run"] = std::int64_t(entry.run);
+  out["records"] = entry.records;
+  out["milligrams"] = entry.milligrams;
+  out["points"] = entry.points;
+  out["bytes"] = entry.bytes;
+  out["sha256"] = core::to_hex(entry.sha256);
+  out["root"] = core::to_hex(entry.root);
+  return out;
+}
+
+json::object write(const CompactionEntry& entry) {
+  json::object out = head("tanhui/compaction");
+  out["programme"] = entry.programme;
+  out["day"] = core::to_text(entry.day);
+  out["file"] = entry.file;
+  out["bytes"] = entry.bytes;
+  out["sha256"] = core::to_hex(entry.sha256);
+  json::array runs;
+  for (const RunId run : entry.runs) runs.push_back(std::int64_t(run));
+  out["runs"] = std::move(runs);
+  return out;
+}
+
+core::Day day_of(const core::MemberReader& in) {
+  const auto day = core::parse_day(in.text("day"));
+  if (!day) in.fail("day", "is not a day like 2025-03-01");
+  return *day;
+}
+
+RunId run_id(const core::MemberReader& in, std::int64_t number) {
+  if (number <= 0) in.fail("run", "is not a run");
+  return RunId(number);
+}
+
+KeyEntry read_key(const core::MemberReader& in) { return {in.text("key"), in.text_or_null("replaces").value_or("")}; }
+
+RunEntry read_run(const core::MemberReader& in) {
+  RunEntry entry;
+  Run& run = entry.run;
+  run.id = run_id(in, in.integer("run"));
+  run.key = in.text("key");
+  run.programme = in.text("programme");
+  run.inputs_digest = in.hex_digest("inputs");
+  run.settings_digest = in.hex_digest("settings");
+  run.postings_digest = in.hex_digest("postings");
+  run.started_ms = in.integer("started_ms");
+  run.finished_ms = in.integer("finished_ms");
+  run.records = in.integer("records");
+  run.accepted = in.integer("accepted");
+  run.duplicate = in.integer("duplicate");
+  run.capped = in.integer("capped");
+  run.rejected = in.integer("rejected");
+  run.held = in.integer("held");
+  run.no_consent = in.integer("no_consent");
+  run.adjusted = in.integer("adjusted");
+  run.people = in.integer("people");
+  run.milligrams = in.integer("milligrams");
+  run.points = in.integer("points");
+  entry.segments = in.integer("segments");
+  entry.points_expire_days = in.integer("points_expire_days");
+  for (const json::value& value : in.array("methodologies")) {
+    const core::MemberReader used(value, "a methodology of the run");
+    entry.methodologies.push_back({used.text("id"), used.text("sha256")});
+  }
+  return entry;
+}
+
+SegmentEntry read_segment(const core::MemberReader& in) {
+  return {in.text("programme"), day_of(in),          run_id(in, in.integer("run")), in.integer("records"), in.integer("milligrams"),
+          in.integer("points"), in.integer("bytes"), in.hex_digest("sha256"),       in.hex_digest("root")};
+}
+
+CompactionEntry read_compaction(const core::MemberReader& in) {
+  CompactionEntry entry{in.text("programme"), day_of(in), in.text("file"), in.integer("bytes"), in.hex_digest("sha256"), {}};
+  for (const json::value& value : in.array("runs")) {
+    if (!value.is_int64()) in.fail("runs", "is not a list of runs");
+    entry.runs.push_back(run_id(in, value.get_int64()));
+  }
+  return entry;
+}
+
+core::Error bad(std::string_view why) {
+  return {core::ErrorCode::invalid_input,
+          "entry.bad",
+          fmt::format("an entry of the log cannot be read: {}", why),
+          "get it again from the log, unchanged",
+          {{"reason", std::string(why)}}};
+}
+
+}  // namespace
+
+std::string_view type_name(const Entry& entry) {
+  constexpr std::string_view names[] = {"key", "run", "segment", "compaction"};
+  return names[entry.index()];
+}
+
+std::string entry_bytes(const Entry& entry) {
+  return json::serialize(std::visit([](const auto& one) { return write(one); }, entry));
+}
+
+core::Result<Entry> parse_entry(std::string_view bytes) {
+  const auto document = core::parse_json(bytes);
+  if (!document) return bad("it is not JSON");
+  try {
+    const core::MemberReader in(*document, "the entry");
+    const std::string type = in.text("type");
+    const bool known_version = in.integer("version") == kVersion;
+    std::optional<Entry> entry;
+    if (known_version && type == "tanhui/key") entry = read_key(in);
+    if (known_version && type == "tanhui/run") entry = read_run(in);
+    if (known_version && type == "tanhui/segment") entry = read_segment(in);
+    if (known_version && type == "tanhui/compaction") entry = read_compaction(in);
+    if (!entry)
+      return core::Error{
+          core::ErrorCode::invalid_input,
+          "entry.unknown-type",
+          fmt::format("the log has an entry of type '{}', version {}, which this program does not know", type, in.integer("version")),
+          "use a newer tanhui",
+          {{"type", type}}};
+    if (entry_bytes(*entry) != bytes) return bad("it is not written in the one way that entries are written");
+    return *entry;
+  } catch (const core::BadMember& problem) {
+    return bad(problem.what());
+  }
+}
+
+}  // namespace tanhui::journal
