@@ -7,11 +7,15 @@
 #include <map>
 #include <set>
 
+#include "activity/correction_plan.h"
 #include "activity/intake.h"
 #include "activity/intake_stage.h"
 #include "activity/lane.h"
 #include "activity/look_back.h"
 #include "activity/person_stage.h"
+#include "activity/programme_rules.h"
+#include "activity/recalculate.h"
+#include "activity/recheck.h"
 #include "activity/rejects.h"
 #include "core/bytes.h"
 #include "core/invariant.h"
@@ -19,6 +23,7 @@
 #include "identity/consent.h"
 #include "journal/catalogue.h"
 #include "journal/compaction.h"
+#include "journal/correction.h"
 #include "journal/log.h"
 #include "journal/publication.h"
 #include "journal/record_bytes.h"
@@ -78,27 +83,6 @@ std::vector<SourceName> sources_of(const identity::Programme& programme) {
   return sources;
 }
 
-methodology::Enabled enabled_of(const identity::MethodologyChoice& choice) {
-  methodology::Enabled enabled;
-  enabled.statuses.clear();
-  for (const std::string& status : choice.statuses) {
-    if (const auto found = methodology::find_status(status)) enabled.statuses.insert(*found);
-  }
-  enabled.also.insert(choice.illustrative.begin(), choice.illustrative.end());
-  enabled.only.insert(choice.only.begin(), choice.only.end());
-  enabled.never.insert(choice.off.begin(), choice.off.end());
-  return enabled;
-}
-
-RuleBook::Lookup lookup_of(const identity::Programme& programme, const methodology::Library& library) {
-  if (!programme.trial) return {};
-  RuleBook::Lookup lookup{programme.trial->as_region, {}, programme.trial->as_day};
-  for (const auto& [activity, region] : programme.trial->elsewhere) {
-    if (const auto index = library.find_activity(activity)) lookup.elsewhere[*index] = region;
-  }
-  return lookup;
-}
-
 /// How much of a record's extra words this profile fills.
 Layout layout_of(const Profile& profile, const methodology::Library& library) {
   Layout layout;
@@ -110,6 +94,15 @@ Layout layout_of(const Profile& profile, const methodology::Library& library) {
       std::any_of(profile.quantities.begin(), profile.quantities.end(), [](const QuantityFrom& one) { return one.name != "quantity"; });
   if (more_than_main) layout.extras = std::min(widest - 1, kExtraQuantities);
   return layout;
+}
+
+core::Status check_words(const identity::Programme& programme, const methodology::Library& library) {
+  if (programme.sources.size() <= kSourcesMax && library.activities().size() <= kActivitiesMax) return core::Done{};
+  return core::Error{core::ErrorCode::refused,
+                     "account.too-many-words",
+                     fmt::format("a run takes {} sources and {} activity types", kSourcesMax, kActivitiesMax),
+                     "split the programme",
+                     {{"sources", std::to_string(programme.sources.size())}}};
 }
 
 class AccountingRun {
@@ -137,30 +130,68 @@ class AccountingRun {
     }
     auto lock = instance_.lock_for_run();
     if (!lock) return lock.error();
-    journal::recover(instance_.journal(), [&](journal::RunId run) { return journal::find_run(instance_.database(), run).has_value(); });
-    journal::recover_compactions(instance_.database(), instance_.journal());
-    if (!request_.dry_run) {
-      auto log = journal::Log::open(instance_.folder(), instance_.database(), request_.now_ms);
-      if (!log) return log.error();
-      log_ = *std::move(log);
-    }
+    if (auto status = prepare(); !status) return status.error();
     if (auto status = take_in(); !status) return status.error();
     if (auto status = recognise(); !status) return status.error();
+    if (auto status = try_windows(); !status) return status.error();
+    if (request_.rejects) write_rejects_file(*request_.rejects, std::move(noted_), *source_);
+    return std::move(report_);
+  }
+
+  /// The same run without new records: what a correction of a methodology changes.
+  core::Result<AccountReport> go_again(Corrected corrected, std::vector<journal::Correction> corrections) {
+    auto lock = instance_.lock_for_run();
+    if (!lock) return lock.error();
+    if (auto status = prepare(); !status) return status.error();
+    fresh_ = std::make_unique<Shuffle>(layout_.words(), request_.memory_bytes, spill_folder());
+    report_.corrected = std::move(corrected);
+    corrections_ = std::move(corrections);
+    rules_.correct(corrections_);
+    name_correction();
+    if (auto status = try_windows(); !status) return status.error();
+    return std::move(report_);
+  }
+
+  /// Nothing new at all: whether what is booked is what today's settlement says.
+  core::Result<Resettled> check(Days days) {
+    auto lock = instance_.lock_for_run();
+    if (!lock) return lock.error();
+    if (auto status = prepare(); !status) return status.error();
+    fresh_ = std::make_unique<Shuffle>(layout_.words(), request_.memory_bytes, spill_folder());
+    checked_ = days;
+    for (const auto& segment : journal::files_between(instance_.database(), programme_.id, days.first, days.last))
+      days_.insert(segment.day.count);
+    if (auto status = look_back_and_settle(); !status) return status.error();
+    resettled_.differing = report_.tally.adjusted;
+    return std::move(resettled_);
+  }
+
+ private:
+  std::filesystem::path spill_folder() const { return instance_.folder(); }
+  std::uint64_t rows_read() const { return source_ ? source_->rows() : 0; }
+
+  // With the run lock held: what other runs left is settled first.
+  core::Status prepare() {
+    journal::recover(instance_.journal(), [&](journal::RunId run) { return journal::find_run(instance_.database(), run).has_value(); });
+    journal::recover_compactions(instance_.database(), instance_.journal());
+    rules_.know(journal::corrections_of(instance_.database(), programme_.id));
+    if (request_.dry_run) return core::Done{};
+    auto log = journal::Log::open(instance_.folder(), instance_.database(), request_.now_ms);
+    if (!log) return log.error();
+    log_ = *std::move(log);
+    return core::Done{};
+  }
+
+  core::Status try_windows() {
     for (int attempt = 0;; ++attempt) {
       try {
-        if (auto status = look_back_and_settle(); !status) return status.error();
-        break;
+        return look_back_and_settle();
       } catch (const WindowTooNarrow&) {
         core::invariant(attempt < kWindowTries, "a change to earlier records does not reach further and further back");
         margin_days_ = 4 * look_back_.margin_days;
       }
     }
-    if (request_.rejects) write_rejects_file(*request_.rejects, std::move(noted_), *source_);
-    return std::move(report_);
   }
-
- private:
-  std::filesystem::path spill_folder() const { return instance_.folder(); }
 
   core::Status take_in() {
     const auto begin = std::chrono::steady_clock::now();
@@ -210,6 +241,7 @@ class AccountingRun {
           tally_.add(packer.tally());
           noted_.insert(noted_.end(), packer.noted().begin(), packer.noted().end());
           candidates_.insert(candidates_.end(), packer.candidates().begin(), packer.candidates().end());
+          reversals_.insert(reversals_.end(), packer.reversals().begin(), packer.reversals().end());
           days_.insert(packer.days().begin(), packer.days().end());
         },
         [&](const std::exception_ptr&) { stopped = true; });
@@ -228,22 +260,41 @@ class AccountingRun {
   // Whether the very same inputs were accounted before, by the same profile and programme.
   core::Status recognise() {
     inputs_digest_ = source_->digest();
+    digest_settings();
+    core::ByteWriter key;
+    key.u8(1).str(programme_.id).str(profile_.id).str(core::to_hex(inputs_digest_));
+    key_ = core::to_hex(core::sha256(key.take()));
+    report_.repeats = find_repeated();
+    return core::Done{};
+  }
+  void digest_settings() {
     core::ByteWriter settings;
     settings.u8(1).str(programme_.id).str(core::to_hex(programme_.digest)).str(profile_.id);
     for (const auto* method : selection_.all()) settings.str(method->id).u32(std::uint32_t(method->version)).str(method->digest);
     settings_digest_ = core::sha256(settings.take());
-    core::ByteWriter key;
-    key.u8(1).str(programme_.id).str(profile_.id).str(core::to_hex(inputs_digest_));
-    key_ = core::to_hex(core::sha256(key.take()));
-    if (const auto known = journal::find_run_by_key(instance_.database(), key_)) report_.repeats = known->id;
+  }
+  std::optional<std::uint64_t> find_repeated() {
+    const auto known = journal::find_run_by_key(instance_.database(), key_);
     for (std::uint64_t again = 2; journal::find_run_by_key(instance_.database(), run_key()); ++again) repetition_ = again;
-    return core::Done{};
+    return known ? std::optional(known->id) : std::nullopt;
+  }
+
+  // A recalculation has no inputs; what it was asked stands in their place.
+  void name_correction() {
+    core::ByteWriter asked;
+    asked.u8(2).str(programme_.id).str(report_.corrected->methodology);
+    asked.str(core::to_text(report_.corrected->first)).str(core::to_text(report_.corrected->last));
+    for (const journal::Correction& correction : corrections_) asked.u32(std::uint32_t(correction.version));
+    inputs_digest_ = core::sha256(asked.take());
+    digest_settings();
+    key_ = core::to_hex(inputs_digest_);
+    asked_before_ = find_repeated();
   }
   std::string run_key() const { return repetition_ == 0 ? key_ : fmt::format("{}/{}", key_, repetition_); }
 
   core::Status look_back_and_settle() {
     auto begin = std::chrono::steady_clock::now();
-    reporter_.say({Progress::Step::look_back, source_->rows(), 0, 0}, true);
+    reporter_.say({Progress::Step::look_back, rows_read(), 0, 0}, true);
     journal_names_ = names_for_journal();
     std::vector<core::Day> touched;
     for (const std::int32_t day : days_) touched.push_back({day});
@@ -254,7 +305,9 @@ class AccountingRun {
                            .fresh_layout = layout_,
                            .filter = filter_.get(),
                            .candidates = candidates_,
+                           .reversals = reversals_,
                            .touched = touched,
+                           .corrects = corrected_days(),
                            .margin_days = margin_days_,
                            .rules = &rules_,
                            .names = &journal_names_,
@@ -263,9 +316,18 @@ class AccountingRun {
                            .zone = zone_});
     if (!seen) return seen.error();
     look_back_ = *std::move(seen);
+    for (const core::Day day : look_back_.corrected_on) days_.insert(day.count);
+    if (report_.corrected) report_.corrected->records = look_back_.corrected;
     report_.seconds_look_back += seconds_since(begin);
     return settle_and_book();
   }
+
+  std::optional<Days> corrected_days() const {
+    if (!report_.corrected) return std::nullopt;
+    return Days{report_.corrected->first, report_.corrected->last};
+  }
+  // The same input or correction as an earlier run, and no record of it left to decide.
+  bool is_known() const { return report_.corrected ? report_.corrected->records == 0 : report_.repeats.has_value(); }
 
   journal::Names names_for_journal() const {
     journal::Names names;
@@ -306,8 +368,12 @@ class AccountingRun {
   std::unique_ptr<RecordSource> source_;
   std::unique_ptr<KeyFilter> filter_;
   std::unique_ptr<Shuffle> fresh_;
-  std::vector<std::uint64_t> candidates_;
+  std::vector<std::uint64_t> candidates_, reversals_;
   std::set<std::int32_t> days_;
+  std::vector<journal::Correction> corrections_;
+  std::optional<Days> checked_;
+  Resettled resettled_;
+  std::optional<std::uint64_t> asked_before_;  // the run that made the same correction
   core::Digest inputs_digest_{}, settings_digest_{};
   std::string key_;
   std::uint64_t repetition_ = 0;
@@ -334,21 +400,25 @@ core::Status AccountingRun::settle_and_book() {
   journal::Publication publication(instance_.journal(), run);
   const std::size_t noted_before = noted_.size();
   try {
-    auto posting = ledger::RunPosting::start(tx, run_key(), fmt::format("accounting run {}", run));
+    auto posting =
+        ledger::RunPosting::start(tx, run_key(), fmt::format("{} run {}", report_.corrected ? "recalculation" : "accounting", run));
     if (!posting) return posting.error();
     ledger::RunPosting open_posting = *std::move(posting);
     settle(&publication, &open_posting, &tx);
     report_.seconds_settle += seconds_since(begin);
     begin = std::chrono::steady_clock::now();
-    const bool changes_nothing = writers_.empty() && report_.repeats.has_value();
+    const bool changes_nothing = writers_.empty() && is_known();
     if (changes_nothing) {
+      if (report_.corrected) report_.repeats = asked_before_;
       publication.discard();
       return core::Done{};  // the transaction rolls back
     }
-    reporter_.say({Progress::Step::book, source_->rows(), 0, 0}, true);
+    reporter_.say({Progress::Step::book, rows_read(), 0, 0}, true);
     close_segments();
     const ledger::RunTotals totals = open_posting.finish();
+    report_.debts = totals.new_debts;
     record(tx, run_row(run, totals));
+    for (const journal::Correction& correction : corrections_) journal::insert_correction(tx, programme_.id, run, correction);
     tx.commit();
   } catch (...) {
     noted_.resize(noted_before);
@@ -375,6 +445,10 @@ void AccountingRun::settle(journal::Publication* publication, ledger::RunPosting
       .verdicts = std::move(look_back_.verdicts),
       .repeated = look_back_.repeated.get(),
       .window = look_back_.window,
+      .who = checked_            ? StageInput::Who::everybody
+             : report_.corrected ? StageInput::Who::corrected
+                                 : StageInput::Who::named,
+      .checked = checked_,
       .note_lines = request_.rejects.has_value(),
       .empty_tally = &empty_};
   for (std::size_t source = 0; source < kSourcesMax; ++source) input.priorities.push_back(priority_of(source));
@@ -385,6 +459,10 @@ void AccountingRun::settle(journal::Publication* publication, ledger::RunPosting
       std::clamp<std::size_t>(kOpenRowsBytes / kRowBytesGuess / std::max<std::size_t>(days_.size(), 1), 1024, 64 * 1024);
   OrderedLane<PartitionResult> journal_lane(8, [&](PartitionResult& result) {
     settled.add(result.tally);
+    resettled_.records += result.checked;
+    for (const Divergence& one : result.divergences) {
+      if (resettled_.divergences.size() < kDivergencesMax) resettled_.divergences.push_back(one);
+    }
     noted_.insert(noted_.end(), result.noted.begin(), result.noted.end());
     if (publication == nullptr) return;
     for (const auto& slice : result.days) {
@@ -418,7 +496,7 @@ void AccountingRun::settle(journal::Publication* publication, ledger::RunPosting
           std::vector<Delta> deltas = std::move(result.deltas);
           ledger_lane.bring(partition, std::move(deltas));
           journal_lane.bring(partition, std::move(result));
-          reporter_.say({Progress::Step::settle, source_->rows(), ++settled_partitions, Shuffle::kPartitions});
+          reporter_.say({Progress::Step::settle, rows_read(), ++settled_partitions, Shuffle::kPartitions});
         }
       },
       [&](const std::exception_ptr& why) {
@@ -491,16 +569,26 @@ journal::Run AccountingRun::run_row(journal::RunId run, const ledger::RunTotals&
           .held = count(Outcome::held),
           .no_consent = count(Outcome::no_consent),
           .adjusted = std::int64_t(tally.adjusted),
-          .people = std::int64_t(tally.people_credited),
+          .people = std::int64_t(report_.corrected ? tally.people_adjusted : tally.people_credited),
           .milligrams = core::add_or_throw(tally.milligrams, tally.adjusted_milligrams),
           .points = core::add_or_throw(tally.points, tally.adjusted_points),
           .report = ""};
 }
 
+// The difference report is complete: what it tells before and after is what is booked.
+void check_changes(const Tally& tally) {
+  Tally::Change sum;
+  for (const auto& [key, change] : tally.changes) sum.add(change);
+  core::invariant(sum.adjusted == tally.adjusted && sum.milligrams_after - sum.milligrams_before == tally.adjusted_milligrams &&
+                      sum.points_after - sum.points_before == tally.adjusted_points,
+                  "the changes of earlier records add up to what is adjusted");
+}
+
 void AccountingRun::finish_report(const Tally& settled) {
   report_.tally = tally_;
   report_.tally.add(settled);
-  core::invariant(report_.tally.all() == source_->rows(), "counts in equal counts out");
+  core::invariant(report_.tally.all() == rows_read(), "counts in equal counts out");
+  check_changes(report_.tally);
   report_.programme = programme_.id;
   report_.profile = profile_.id;
   report_.dry_run = request_.dry_run;
@@ -508,7 +596,7 @@ void AccountingRun::finish_report(const Tally& settled) {
   report_.names = journal_names_;
   report_.methodologies = rules_.methodologies();
   report_.illustrative = rules_.illustrative();
-  report_.input_bytes = source_->bytes_done();
+  report_.input_bytes = source_ ? source_->bytes_done() : 0;
   report_.spilled_bytes = fresh_->spilled_bytes();
   report_.first_day = days_.empty() ? core::Day{0} : core::Day{*days_.begin()};
   report_.last_day = days_.empty() ? core::Day{-1} : core::Day{*days_.rbegin()};
@@ -522,14 +610,39 @@ core::Result<AccountReport> account(identity::Instance& instance, const identity
   if (!profile) return profile.error();
   auto zone = core::Zone::find(programme.time_zone);
   if (!zone) return zone.error();
-  if (programme.sources.size() > kSourcesMax || library.activities().size() > kActivitiesMax) {
-    return core::Error{core::ErrorCode::refused,
-                       "account.too-many-words",
-                       fmt::format("a run takes {} sources and {} activity types", kSourcesMax, kActivitiesMax),
-                       "split the programme",
-                       {{"sources", std::to_string(programme.sources.size())}}};
-  }
+  if (auto status = check_words(programme, library); !status) return status.error();
   return AccountingRun(instance, programme, library, request, *std::move(profile), *std::move(zone)).go();
+}
+
+core::Result<AccountReport> recalculate(identity::Instance& instance, const identity::Programme& programme,
+                                        const methodology::Library& library, const RecalculateRequest& request) {
+  auto zone = core::Zone::find(programme.time_zone);
+  if (!zone) return zone.error();
+  if (auto status = check_words(programme, library); !status) return status.error();
+  const methodology::Selection selection(library, enabled_of(programme.methodologies));
+  auto plan = plan_correction(instance.database(), programme, library, selection, request);
+  if (!plan) return plan.error();
+  AccountRequest run;
+  run.dry_run = request.dry_run;
+  run.threads = request.threads;
+  run.memory_bytes = request.memory_bytes;
+  run.now_ms = request.now_ms;
+  run.progress = request.progress;
+  return AccountingRun(instance, programme, library, run, native_profile(), *std::move(zone))
+      .go_again(std::move(plan->corrected), std::move(plan->corrections));
+}
+
+core::Result<Resettled> resettle(identity::Instance& instance, const identity::Programme& programme, const methodology::Library& library,
+                                 const ResettleRequest& request) {
+  auto zone = core::Zone::find(programme.time_zone);
+  if (!zone) return zone.error();
+  if (auto status = check_words(programme, library); !status) return status.error();
+  AccountRequest run;
+  run.dry_run = true;
+  run.threads = request.threads;
+  run.memory_bytes = request.memory_bytes;
+  run.progress = request.progress;
+  return AccountingRun(instance, programme, library, run, native_profile(), *std::move(zone)).check({request.first, request.last});
 }
 
 }  // namespace tanhui::activity

@@ -40,16 +40,26 @@ struct AccountRequest {
   std::function<void(const Progress&)> progress;  // called a few times a second, from one thread at a time; may throw to stop the run
 };
 
+/// What a recalculation was asked for (activity/recalculate.h).
+struct Corrected {
+  std::string methodology;            // its id
+  std::vector<std::string> versions;  // that are switched on: "cn-420100-rail-2024@2"
+  core::Day first, last;
+  std::uint64_t records = 0;  // decided by another version than before
+};
+
 struct AccountReport {
   std::string programme, profile;
   std::uint64_t run = 0;                      // 0: nothing was booked
   std::optional<std::uint64_t> repeats = {};  // an earlier run of the very same inputs
   bool dry_run = false;
   std::string inputs_digest = {};  // hex
+  std::optional<Corrected> corrected = {};
   Tally tally = {};
   journal::Names names = {};  // of the tally's cells
+  std::int64_t debts = 0;     // accounts that owe more than before, because what is taken back was spent
   std::uint64_t segments = 0, segment_rows = 0, segment_bytes = 0;
-  core::Day first_day = {}, last_day = {};                         // of plausible records; empty range when there is none
+  core::Day first_day = {}, last_day = {};                         // of plausible or corrected records; an empty range when there is none
   std::vector<std::string> methodologies = {}, illustrative = {};  // used
   std::uint64_t input_bytes = 0, spilled_bytes = 0;
   double seconds_intake = 0, seconds_look_back = 0, seconds_settle = 0, seconds_book = 0;

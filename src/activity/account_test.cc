@@ -1,107 +1,10 @@
 // The laws of the run as a whole, on a real SQLite and real segments in a temporary folder.
-#include "activity/account.h"
-
-#include <gtest/gtest.h>
-
-#include <algorithm>
-#include <fstream>
-#include <random>
-
-#include "core/decimal.h"
-#include "journal/catalogue.h"
-#include "ledger/ledger.h"
+#include "activity/account_fixture.h"
 
 namespace tanhui::activity {
 namespace {
 
-namespace fs = std::filesystem;
-
-const fs::path kHome = TANHUI_SOURCE_DIR;
-constexpr std::string_view kHeader = "event_id,source,person,activity,region,start,end,quantity,evidence,reversal\n";
-constexpr core::Millis kNow = 1'767'000'000'000;  // 2025-12-29
-
-const methodology::Library& library() {
-  static const methodology::Library loaded = [] {
-    std::vector<methodology::Problem> problems;
-    return *methodology::Library::load(kHome / "methodologies", problems);
-  }();
-  return loaded;
-}
-
-const identity::Programme& programme() {
-  static const identity::Programme read = *identity::find_programme(kHome / "programmes", "wuhan-demo");
-  return read;
-}
-
-/// An instance in a folder that is gone afterwards.
-class City {
- public:
-  City() : folder_(fs::temp_directory_path() / fs::path("tanhui-test-" + std::to_string(std::random_device{}()))) {
-    fs::create_directories(folder_);
-  }
-  ~City() { fs::remove_all(folder_); }
-  City(const City&) = delete;
-  City& operator=(const City&) = delete;
-
-  core::Result<AccountReport> try_account(const std::vector<std::string>& rows, AccountRequest request = {}) {
-    const fs::path file = folder_ / "records.csv";
-    std::ofstream out(file, std::ios::binary | std::ios::trunc);
-    out << kHeader;
-    for (const std::string& row : rows) out << row << '\n';
-    out.close();
-    request.inputs = {file.string()};
-    request.now_ms = kNow;
-    if (!instance_) instance_.emplace(*identity::Instance::open_or_create(folder_ / "instance"));
-    return activity::account(*instance_, programme(), library(), request);
-  }
-  AccountReport account(const std::vector<std::string>& rows) {
-    auto report = try_account(rows);
-    EXPECT_TRUE(report) << (report ? "" : report.error().message);
-    return *std::move(report);
-  }
-  /// Everything the ledger holds, by asset.
-  std::map<std::string, std::int64_t> held() {
-    std::map<std::string, std::int64_t> amounts;
-    EXPECT_TRUE(ledger::check(instance_->database()));
-    for (const auto& total : ledger::totals(instance_->database())) {
-      amounts[fmt::format("{} {} {}", ledger::name(total.asset.kind), total.asset.category, total.asset.period)] = total.held;
-    }
-    std::erase_if(amounts, [](const auto& amount) { return amount.second == 0; });
-    return amounts;
-  }
-  std::int64_t milligrams() {
-    std::int64_t sum = 0;
-    for (const auto& [asset, amount] : held()) sum += asset.starts_with("reduction") ? amount : 0;
-    return sum;
-  }
-  std::int64_t balance(const std::string& person) {
-    std::int64_t sum = 0;
-    for (const auto& one : ledger::balances(instance_->database(), instance_->secret().person(person))) {
-      if (one.asset.kind == ledger::AssetKind::reduction) sum += one.amount;
-    }
-    return sum;
-  }
-  identity::Instance& instance() { return *instance_; }
-  const fs::path& folder() const { return folder_; }
-
- private:
-  fs::path folder_;
-  std::optional<identity::Instance> instance_;
-};
-
-std::string clock(int minute) {  // of March 2025, local
-  return fmt::format("2025-03-{:02}T{:02}:{:02}:00+08:00", 1 + minute / 1440, minute / 60 % 24, minute % 60);
-}
-
-std::string row(std::string_view event, std::string_view source, std::string_view person, std::string_view activity, int start, int end,
-                std::int64_t quantity, std::string_view evidence = "metered", std::string_view reversal = "") {
-  return fmt::format("{},{},{},{},420100,{},{},{},{},{}", event, source, person, activity, clock(start), clock(end), quantity, evidence,
-                     reversal);
-}
-
-std::uint64_t count(const AccountReport& report, Outcome outcome, Reason reason) {
-  return report.tally.records[std::size_t(outcome)][std::size_t(reason)];
-}
+using namespace test;
 
 TEST(Account, AMetroRideOf13KilometresIs1019Point2Grams) {
   City city;

@@ -57,13 +57,13 @@ void judge_events(std::span<Claim> claims, const KeySet& events, Verdicts& verdi
 void judge_objects(std::span<Claim> claims, const KeySet& objects, std::span<const ActRule> rules, Verdicts& verdicts) {
   std::unordered_set<std::uint64_t> reversed;
   for (const Claim& claim : claims) {
-    if (claim.act.reversal) reversed.insert(claim.act.event);
+    if (claim.act.reversal || claim.act.reason == Reason::reversed) reversed.insert(claim.act.event);
   }
   std::vector<const Claim*> sharing;
   for (const Claim& claim : claims) {
     if (claim.act.object == 0 || !objects.holds(claim.act.object)) continue;
     verdicts.judged_objects.insert(claim.act.object);
-    if (reversed.contains(claim.act.event)) continue;  // what was unwound holds no object
+    if (claim.act.reversal || reversed.contains(claim.act.event)) continue;  // what was unwound holds no object
     const auto owner = verdicts.event_owner.find(claim.act.event);
     if (owner == verdicts.event_owner.end() || owner->second == claim.person) sharing.push_back(&claim);
   }

@@ -72,6 +72,7 @@ void Packer::pack(const RecordBatch& batch, std::size_t i, std::uint16_t rule) {
                   .region = batch.region[i]};
   std::size_t at = sizeof(Row) / 8;
   keys_.push_back(batch.event[i]);
+  if (!batch.reversal.empty() && batch.reversal[i] != 0) reversals_.push_back(batch.event[i]);
   if (shared_.layout.object) {
     words[at++] = batch.object.empty() ? 0 : batch.object[i];
     if (words[at - 1] != 0 && shared_.rules->rule(rule).part != Part::reading) keys_.push_back(words[at - 1]);

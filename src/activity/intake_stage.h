@@ -41,6 +41,7 @@ class Packer {
   const Tally& tally() const { return tally_; }
   const std::vector<Noted>& noted() const { return noted_; }
   const std::vector<std::uint64_t>& candidates() const { return candidates_; }  // keys that may have come before
+  const std::vector<std::uint64_t>& reversals() const { return reversals_; }    // event keys that are taken back
   const std::unordered_set<std::int32_t>& days() const { return days_; }
 
  private:
@@ -52,7 +53,7 @@ class Packer {
   Shuffle::Writer writer_;
   Tally tally_;
   std::vector<Noted> noted_;
-  std::vector<std::uint64_t> keys_, candidates_;
+  std::vector<std::uint64_t> keys_, candidates_, reversals_;
   std::unordered_set<std::int32_t> days_;
   core::Day last_day_{INT32_MIN};
 };

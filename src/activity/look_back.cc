@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <unordered_set>
 
 #include "activity/intake_stage.h"
 #include "activity/person_stage.h"
@@ -10,6 +11,10 @@
 namespace tanhui::activity {
 namespace {
 
+using journal::Column;
+constexpr journal::ColumnSet kKeyColumns{Column::person, Column::event, Column::object};
+constexpr journal::ColumnSet kRuleColumns{Column::person,   Column::event,  Column::object,     Column::start,
+                                          Column::activity, Column::region, Column::methodology};
 constexpr core::Millis kBeyondADay = core::kMillisPerDay - 1;
 
 // Readings reach seven days back and forth; anything else as far as its longest act, and a day for the clock.
@@ -31,13 +36,19 @@ class Backward {
   core::Result<LookBack> run() {
     LookBack result;
     std::vector<std::uint64_t> candidates = std::move(input_.candidates);
-    if (auto status = note_earlier_uses(candidates); !status) return status.error();
+    if (input_.corrects) {
+      if (auto status = note_corrected(result, candidates); !status) return status.error();
+    }
+    if (input_.filter != nullptr) {
+      if (auto status = note_earlier_uses(candidates); !status) return status.error();
+    }
     const bool everything = candidates.size() > Packer::kCandidatesMax;
     if (!everything) result.repeated = std::make_unique<KeySet>(candidates);
     if (everything || !result.repeated->empty()) note_fresh_uses(result.repeated.get());
     const Contested contested = find_contested(uses_);
 
     std::vector<core::Day> touched = input_.touched;
+    touched.insert(touched.end(), result.corrected_on.begin(), result.corrected_on.end());
     touched.insert(touched.end(), contested.earlier_days.begin(), contested.earlier_days.end());
     const auto load = [&](int margin) {
       result.margin_days = margin;
@@ -54,28 +65,88 @@ class Backward {
   }
 
  private:
+  // Records that a new correction concerns count as new ones: their days are touched, and objects they share are contested again.
+  core::Status note_corrected(LookBack& result, std::vector<std::uint64_t>& candidates) {
+    const auto concerned = [&](const journal::CataloguedSegment& segment) { return input_.corrects->hold(segment.day); };
+    std::uint64_t rows = 0;
+    for (const auto& segment : input_.segments) rows += concerned(segment) ? segment.info.rows : 0;
+    auto filter = std::make_unique<KeyFilter>(rows);
+    std::vector<std::uint64_t> keys;
+    for (const auto& segment : input_.segments) {
+      if (!concerned(segment)) continue;
+      const std::uint64_t before = result.corrected;
+      auto status = each_row_group(segment, kRuleColumns, [&](const journal::Columns& columns) -> core::Status {
+        keys.clear();
+        for (std::size_t i = 0; i < columns.size(); ++i) {
+          const auto rule = rule_of(columns, i);
+          if (!rule) return rule.error();
+          if (rule->before == rule->now) continue;
+          ++result.corrected;
+          if (!columns.object.empty() && columns.object[i] != 0 && input_.rules->rule(rule->now).part != Part::reading)
+            keys.push_back(columns.object[i]);
+        }
+        if (candidates.size() <= Packer::kCandidatesMax) filter->note(keys, candidates);
+        return core::Done{};
+      });
+      if (!status) return status;
+      if (result.corrected > before) result.corrected_on.push_back(segment.day);
+    }
+    corrected_keys_ = std::move(filter);
+    input_.filter = corrected_keys_.get();
+    return core::Done{};
+  }
+
   // Event and object keys of the whole journal that a new record may share.
   core::Status note_earlier_uses(std::vector<std::uint64_t>& candidates) {
-    using journal::Column;
-    constexpr journal::ColumnSet wanted{Column::person, Column::event, Column::object};
+    auto freed_objects = find_freed();
+    if (!freed_objects) return freed_objects.error();
+    const KeySet freed(*freed_objects);
     Shuffle::Writer writer(uses_);
-    std::vector<std::uint64_t> hits;
     for (const auto& segment : input_.segments) {
-      auto status = each_row_group(segment, wanted, [&](const journal::Columns& columns) {
+      const bool may_be_corrected = input_.corrects && input_.corrects->hold(segment.day);
+      auto status = each_row_group(segment, may_be_corrected ? kRuleColumns : kKeyColumns, [&](const journal::Columns& columns) {
         for (std::size_t i = 0; i < columns.size(); ++i) {
+          bool earlier = true;
+          if (may_be_corrected) {
+            const auto rule = rule_of(columns, i);
+            if (!rule) return core::Status(rule.error());
+            earlier = rule->before == rule->now;
+          }
           const auto note = [&](std::uint64_t key, bool object) {
             if (key == 0 || !input_.filter->may_hold(key)) return;
-            write_use(writer, KeyUse::of(key, columns.person[i], segment.day, true, object));
+            write_use(writer, KeyUse::of(key, columns.person[i], segment.day, earlier, object));
             if (candidates.size() <= Packer::kCandidatesMax) candidates.push_back(key);
           };
           note(columns.event[i], false);
-          if (!columns.object.empty()) note(columns.object[i], true);
+          if (columns.object.empty() || columns.object[i] == 0) continue;
+          const std::uint64_t object = columns.object[i];
+          note(object, true);
+          if (!freed.holds(object)) continue;
+          if (!input_.filter->may_hold(object)) write_use(writer, KeyUse::of(object, columns.person[i], segment.day, earlier, true));
+          write_use(writer, KeyUse::of(object, columns.person[i], segment.day, false, true));
         }
         return core::Status(core::Done{});
       });
       if (!status) return status;
     }
     return core::Done{};
+  }
+
+  // Objects of earlier records that new ones take back. A reversal need not name the object, and others may have lost it.
+  core::Result<std::vector<std::uint64_t>> find_freed() {
+    std::vector<std::uint64_t> freed;
+    if (input_.reversals.empty()) return freed;
+    const KeySet reversals(input_.reversals);
+    for (const auto& segment : input_.segments) {
+      auto status = each_row_group(segment, kKeyColumns, [&](const journal::Columns& columns) {
+        for (std::size_t i = 0; i < columns.object.size(); ++i) {
+          if (columns.object[i] != 0 && reversals.holds(columns.event[i])) freed.push_back(columns.object[i]);
+        }
+        return core::Status(core::Done{});
+      });
+      if (!status) return status.error();
+    }
+    return freed;
   }
 
   void note_fresh_uses(const KeySet* repeated) {
@@ -144,12 +215,16 @@ class Backward {
     return core::Done{};
   }
 
-  core::Result<std::uint16_t> rule_of(const journal::Columns& columns, std::size_t i) {
+  core::Result<RuleBook::BookedRule> rule_of(const journal::Columns& columns, std::size_t i) {
     const core::Day day = input_.zone.local_day(columns.start_ms[i]);
     const std::uint64_t what =
         std::uint64_t(columns.methodology[i]) << 48 | std::uint64_t(columns.activity[i]) << 32 | std::uint64_t(columns.region[i]) << 16;
     const auto key = std::pair(what, day.count);
-    if (const auto known = rules_.find(key); known != rules_.end()) return known->second;
+    if (key == last_key_) return last_rule_;
+    if (const auto known = rules_.find(key); known != rules_.end()) {
+      last_key_ = key;
+      return last_rule_ = known->second;
+    }
     const journal::Names& names = *input_.names;
     auto rule =
         input_.rules->find_booked(names.methodologies[columns.methodology[i]], columns.activity[i], names.regions[columns.region[i]], day);
@@ -157,7 +232,7 @@ class Backward {
     return rule;
   }
 
-  static void write_earlier(Shuffle::Writer& writer, const journal::Columns& columns, std::size_t i, std::uint16_t rule) {
+  static void write_earlier(Shuffle::Writer& writer, const journal::Columns& columns, std::size_t i, RuleBook::BookedRule rule) {
     const auto reason = Reason(columns.reason[i]);
     const auto outcome = Outcome(columns.outcome[i]);
     const bool has_end = columns.duration_ms[i] != journal::kMissing;
@@ -167,8 +242,8 @@ class Backward {
                     .when = pack_when(columns.start_ms[i], columns.activity[i], columns.source[i], Evidence(columns.evidence[i])),
                     .duration = pack_duration(has_end ? columns.duration_ms[i] : 0, has_end, reason == Reason::reversal),
                     .quantity = columns.quantity[i] == journal::kMissing ? kQuantityMissing : std::uint32_t(columns.quantity[i]),
-                    .line = 0,
-                    .rule = rule,
+                    .line = rule.before,
+                    .rule = rule.now,
                     .region = columns.region[i]};
     std::size_t at = sizeof(Row) / 8;
     words[at++] = columns.object.empty() ? 0 : columns.object[i];
@@ -185,19 +260,51 @@ class Backward {
     const KeySet events(contested.events), objects(contested.objects);
     const std::span<const ActRule> rules = input_.rules->rules();
     std::vector<Claim> claims;
+    std::unordered_set<std::uint64_t> claiming;                                          // events that claim an object
+    std::map<std::pair<std::uint64_t, core::PersonKey>, std::pair<int, Reason>> booked;  // of their latest revision
     const auto claim = [&](const RowView& view, bool earlier) {
       const Row& row = view.row();
-      if (!events.holds(row.event) && (view.object() == 0 || !objects.holds(view.object()))) return;
       claims.push_back({row.person, act_of(view, rules[row.rule], input_.priority(row.source()), input_.zone, earlier)});
     };
-    each_row(*input_.fresh, input_.fresh_layout, [&](const RowView& view) { claim(view, false); });
-    if (result.earlier) each_row(*result.earlier, LookBack::kEarlierLayout, [&](const RowView& view) { claim(view, true); });
+    const auto is_contested = [&](const RowView& view, bool earlier) {
+      const bool object = view.object() != 0 && objects.holds(view.object());
+      if (!object && !events.holds(view.row().event)) return false;
+      if (earlier && refused_now(view, rules[view.row().rule]) != Reason::none) return false;
+      if (object) claiming.insert(view.row().event);
+      return true;
+    };
+    const auto take_earlier = [&](const RowView& view) {
+      if (!is_contested(view, true)) return;
+      claim(view, true);
+      auto& latest = booked[{view.row().event, view.row().person}];
+      if (view.booked().revision >= latest.first) latest = {view.booked().revision, view.booked().reason};
+    };
+    if (result.earlier) each_row(*result.earlier, LookBack::kEarlierLayout, take_earlier);
+    each_row(*input_.fresh, input_.fresh_layout, [&](const RowView& view) {
+      if (is_contested(view, false)) claim(view, false);
+    });
+    // Reversals that do not name the object. One that is beyond the days in view is known by what it did.
+    const auto take_reversal = [&](const RowView& view, bool earlier) {
+      const bool taken = events.holds(view.row().event) || (view.object() != 0 && objects.holds(view.object()));
+      if (view.row().reversal() && !taken && claiming.contains(view.row().event)) claim(view, earlier);
+    };
+    each_row(*input_.fresh, input_.fresh_layout, [&](const RowView& view) { take_reversal(view, false); });
+    if (result.earlier) each_row(*result.earlier, LookBack::kEarlierLayout, [&](const RowView& view) { take_reversal(view, true); });
+    for (Claim& one : claims) {
+      const auto latest = booked.find({one.act.event, one.person});
+      if (one.act.earlier && !one.act.reversal && latest->second.second == Reason::reversed)
+        one.act.decide(Outcome::rejected, Reason::reversed);
+    }
     return judge(std::move(claims), contested, rules);
   }
 
+  using RuleKey = std::pair<std::uint64_t, std::int32_t>;  // methodology, activity and region; day
   LookBackInput& input_;
   Shuffle uses_;
-  std::map<std::pair<std::uint64_t, std::int32_t>, std::uint16_t> rules_;
+  std::unique_ptr<KeyFilter> corrected_keys_;
+  std::map<RuleKey, RuleBook::BookedRule> rules_;
+  RuleKey last_key_{~std::uint64_t{0}, 0};
+  RuleBook::BookedRule last_rule_;
 };
 
 }  // namespace

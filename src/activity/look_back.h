@@ -2,6 +2,7 @@
 // that shares an event id or object with a new one.
 #pragma once
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -23,10 +24,12 @@ struct LookBackInput {
   std::vector<journal::CataloguedSegment> segments;  // all of the programme
   const Shuffle* fresh = nullptr;
   Layout fresh_layout;
-  const KeyFilter* filter = nullptr;
+  const KeyFilter* filter = nullptr;      // of the new records; null when there are none
   std::vector<std::uint64_t> candidates;  // keys that may repeat; beyond Packer::kCandidatesMax: all may
+  std::vector<std::uint64_t> reversals;   // event keys that new records take back
   std::vector<core::Day> touched;
-  int margin_days = 0;  // 0: as many as the rules need
+  std::optional<Days> corrects;  // the rule book's new corrections apply to records of these days
+  int margin_days = 0;           // 0: as many as the rules need
   RuleBook* rules = nullptr;
   journal::Names* names = nullptr;  // grows by words only the journal knows
   std::function<std::uint8_t(std::uint16_t source)> priority;
@@ -40,10 +43,12 @@ struct LookBack {
   Window window;
   int margin_days = 0;
   Verdicts verdicts;
+  std::uint64_t corrected = 0;          // records that are decided by another version than before
+  std::vector<core::Day> corrected_on;  // their days
   static constexpr Layout kEarlierLayout{.object = true, .extras = kExtraQuantities, .booked = true};
 };
 
-/// Errors: a segment that is damaged, a methodology version that the library no longer has.
+/// Errors: a segment that is damaged, and those of RuleBook::find_booked.
 core::Result<LookBack> look_back(LookBackInput input);
 
 }  // namespace tanhui::activity

@@ -61,8 +61,9 @@ PartitionResult PersonStage::run(std::size_t partition) {
     const bool any_fresh = fresh_at < fresh_.size(), any_earlier = earlier_at < earlier_.size();
     const core::PersonKey* fresh_person = any_fresh ? &fresh_.at(fresh_at).row().person : nullptr;
     const core::PersonKey* earlier_person = any_earlier ? &earlier_.at(earlier_at).row().person : nullptr;
-    if (any_earlier && (!any_fresh || *earlier_person < *fresh_person) && !input_.verdicts.concerns(*earlier_person)) {
-      ++earlier_at;  // nothing new about them
+    if (any_earlier && (!any_fresh || *earlier_person < *fresh_person) && !anything_new(*earlier_person, earlier_at)) {
+      const core::PersonKey passed = *earlier_person;
+      while (earlier_at < earlier_.size() && earlier_.at(earlier_at).row().person == passed) ++earlier_at;
       continue;
     }
     const core::PersonKey key = !any_earlier || (any_fresh && *fresh_person < *earlier_person) ? *fresh_person : *earlier_person;
@@ -70,6 +71,16 @@ PartitionResult PersonStage::run(std::size_t partition) {
   }
   by_day(result);
   return result;
+}
+
+// About somebody without a new record.
+bool PersonStage::anything_new(const core::PersonKey& person, std::size_t earlier_at) const {
+  if (input_.who == StageInput::Who::everybody || input_.verdicts.concerns(person)) return true;
+  for (std::size_t at = earlier_at;
+       input_.who == StageInput::Who::corrected && at < earlier_.size() && earlier_.at(at).row().person == person; ++at) {
+    if (earlier_.at(at).row().corrected()) return true;
+  }
+  return false;
 }
 
 void PersonStage::gather(const Shuffle& shuffle, std::size_t partition, Gathered& into, PartitionResult& result) {
@@ -214,6 +225,14 @@ Act act_of(const RowView& view, const ActRule& rule, std::uint8_t source_priorit
   return act;
 }
 
+Reason refused_now(const RowView& view, const ActRule& rule) {
+  const Row& row = view.row();
+  if (row.reversal() || rule.part != Part::whole) return Reason::none;  // judged as part of what they complete
+  Quantities quantities;
+  for (std::size_t i = 0; i < kQuantities; ++i) quantities[i] = view.quantity(i);
+  return implausible(quantities, row.has_end() ? row.duration_ms() : kMissing, rule);
+}
+
 Act PersonStage::act_at(const Gathered& rows, std::size_t position, bool earlier) const {
   const RowView view = rows.at(position);
   Act act = act_of(view, input_.rules->rules()[view.row().rule], input_.priorities[view.row().source()], zone_, earlier);
@@ -277,7 +296,12 @@ void PersonStage::fold_revisions() {
 
 void PersonStage::settle(const core::PersonKey& person) {
   for (Act& act : acts_) {
-    if (!act.earlier) continue;
+    const Reason refused = act.earlier ? refused_now(earlier_.at(act.index), input_.rules->rules()[act.rule]) : Reason::none;
+    if (refused != Reason::none) act.decide(refusal_outcome(refused), refused);
+  }
+  reconciler_.settle_repeats(acts_);  // before anything else: which repetition is known must not depend on what became of the first
+  for (Act& act : acts_) {
+    if (!act.earlier || !act.open()) continue;
     const Booked& booked = booked_[act.booking];
     if (stands(act, booked)) act.decide(booked.outcome, booked.reason, booked.winner);
     if (input_.window.of(act.day) >= Window::Place::inner) continue;
@@ -287,7 +311,6 @@ void PersonStage::settle(const core::PersonKey& person) {
     if (loses && act.open()) act.decide(booked.outcome, booked.reason, booked.winner);
   }
   if (!input_.verdicts.empty()) apply_verdicts(person);
-  reconciler_.settle_repeats(acts_);
   reconciler_.settle_reversals(acts_);
   if (any_objects_) settle_objects();
   if (any_parts_) {
@@ -304,11 +327,26 @@ void PersonStage::settle(const core::PersonKey& person) {
   crediting_.run(acts_);
 }
 
-// A record that lost its event id or object to another person stays where it is unless this run judged the key again.
+// What a record lost to may be another person's, or lie beyond the days in view: then it stays where it is, unless this run judged the key
+// again. (Days on which new records' keys occur are always in view.)
 bool PersonStage::stands(const Act& act, const Booked& booked) const {
-  if (booked.reason == Reason::event_reused) return !input_.verdicts.event_owner.contains(act.event);
-  if (booked.reason != Reason::same_object || input_.verdicts.judged_objects.contains(act.object)) return false;
-  return std::none_of(acts_.begin(), acts_.end(), [&](const Act& other) { return other.event == booked.winner; });
+  const auto nobody = [&](auto&& is) { return std::none_of(acts_.begin(), acts_.end(), is); };
+  if (act.reversal) return nobody([&](const Act& other) { return other.event == act.event && !other.reversal; });
+  switch (booked.reason) {
+    case Reason::event_reused:
+      return !input_.verdicts.event_owner.contains(act.event);
+    case Reason::same_object:
+      return !input_.verdicts.judged_objects.contains(act.object) && nobody([&](const Act& other) { return other.event == booked.winner; });
+    case Reason::reversed:
+      return nobody([&](const Act& other) { return other.event == act.event && other.reversal; });
+    case Reason::same_event:
+      return nobody([&](const Act& other) {
+        const bool lost_too = other.earlier && booked_[other.booking].reason == Reason::same_event;
+        return other.event == act.event && !other.reversal && !lost_too;
+      });
+    default:
+      return false;
+  }
 }
 
 void PersonStage::apply_verdicts(const core::PersonKey& person) {
@@ -362,6 +400,7 @@ void PersonStage::settle_objects() {
 void PersonStage::book(const core::PersonKey& person, PartitionResult& result) {
   person_deltas_.clear();
   const std::size_t first_row = result.rows.size();
+  const std::uint64_t adjusted_before = result.tally.adjusted;
   bool credited = false;
   for (const Act& act : acts_) {
     credited |= act.milligrams > 0 && !act.earlier;
@@ -372,6 +411,7 @@ void PersonStage::book(const core::PersonKey& person, PartitionResult& result) {
     }
   }
   result.tally.people_credited += credited;
+  result.tally.people_adjusted += result.tally.adjusted > adjusted_before ? 1 : 0;
   for (const Delta& delta : person_deltas_) {
     if (delta.amount != 0) result.deltas.push_back({person, delta.asset, delta.amount});
   }
@@ -405,7 +445,13 @@ void PersonStage::book_earlier(const core::PersonKey& person, const Act& act, Pa
   const Booked& booked = booked_[act.booking];
   // A reversal keeps its flag in the reason column, so only its outcome can be compared.
   const bool same_reason = act.reversal || act.reason == booked.reason;
-  if (act.milligrams == booked.milligrams && act.points == booked.points && act.outcome == booked.outcome && same_reason) return;
+  // Whoever keeps an object is another person at times, whose records a later run may not look at: then the winner is all it goes by.
+  const bool same_winner = act.reason != Reason::same_object || act.winner == booked.winner;
+  const bool adjusted =
+      act.milligrams != booked.milligrams || act.points != booked.points || act.outcome != booked.outcome || !same_reason || !same_winner;
+  if (input_.checked) return compare(person, act, booked, !adjusted, result);
+  if (adjusted || earlier_.at(act.index).row().corrected()) count_change(act, booked, adjusted, result.tally);
+  if (!adjusted) return;
   if (place == Window::Place::edge) throw WindowTooNarrow{};
   const std::int64_t milligrams = act.milligrams - booked.milligrams, points = act.points - booked.points;
   ++result.tally.adjusted;
@@ -413,6 +459,39 @@ void PersonStage::book_earlier(const core::PersonKey& person, const Act& act, Pa
   result.tally.adjusted_points = core::add_or_throw(result.tally.adjusted_points, points);
   add_delta(act, milligrams, points);
   write_row(person, act, milligrams, points, std::uint16_t(booked.revision + 1), result);
+}
+
+void PersonStage::compare(const core::PersonKey& person, const Act& act, const Booked& booked, bool same, PartitionResult& result) const {
+  const RowView view = earlier_.at(act.index);
+  const core::Millis start = view.row().start_ms();  // a ride's act has moved to its entry
+  if (!input_.checked->hold(act.day)) return;
+  ++result.checked;
+  if (same) return;
+  ++result.tally.adjusted;
+  result.tally.adjusted_milligrams = core::add_or_throw(result.tally.adjusted_milligrams, act.milligrams - booked.milligrams);
+  result.tally.adjusted_points = core::add_or_throw(result.tally.adjusted_points, act.points - booked.points);
+  count_change(act, booked, true, result.tally);
+  if (result.divergences.size() == kDivergencesMax) return;
+  const auto told = [](Outcome outcome, Reason reason) { return fmt::format("{}: {}", name(outcome), name(reason)); };
+  const std::uint16_t methodology = input_.rules->rules()[act.rule].methodology;
+  result.divergences.push_back({.person = person,
+                                .event = act.event,
+                                .start_ms = start,
+                                .milligrams_expected = act.milligrams,
+                                .milligrams_booked = booked.milligrams,
+                                .points_expected = act.points,
+                                .points_booked = booked.points,
+                                .expected = told(act.outcome, act.reversal ? Reason::reversal : act.reason),
+                                .booked = told(booked.outcome, booked.reason),
+                                .methodology = input_.rules->methodologies()[methodology]});
+}
+
+void PersonStage::count_change(const Act& act, const Booked& booked, bool adjusted, Tally& tally) const {
+  const Row& row = earlier_.at(act.index).row();
+  const std::span<const ActRule> rules = input_.rules->rules();
+  tally.changes[{row.activity(), rules[row.booked_rule()].methodology, rules[row.rule].methodology}].add(
+      {1, adjusted ? 1U : 0U, booked.milligrams, act.milligrams, booked.points, act.points});
+  if (adjusted) ++tally.turned[std::size_t(booked.outcome)][std::size_t(act.outcome)];
 }
 
 void PersonStage::write_row(const core::PersonKey& person, const Act& act, std::int64_t milligrams, std::int64_t points,

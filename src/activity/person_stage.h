@@ -8,6 +8,7 @@
 #include "activity/contest.h"
 #include "activity/credit.h"
 #include "activity/derive.h"
+#include "activity/divergence.h"
 #include "activity/key_filter.h"
 #include "activity/reconcile.h"
 #include "activity/row.h"
@@ -42,6 +43,8 @@ struct PartitionResult {
   std::vector<core::Digest> leaves;  // of rows, for the journal; filled by whoever books them
   std::vector<Delta> deltas;         // by person
   std::vector<Noted> noted;
+  std::uint64_t checked = 0;
+  std::vector<Divergence> divergences;
   Tally tally;
   explicit PartitionResult(const Tally& empty) : tally(empty) {}
 };
@@ -58,12 +61,22 @@ struct StageInput {
   Verdicts verdicts;
   const KeySet* repeated = nullptr;  // null: any key may repeat
   Window window;
+  enum class Who : std::uint8_t {
+    named,
+    corrected,
+    everybody
+  } who = Who::named;           // who is settled without a new record: people of a
+                                // contested key, also of a corrected record, all
+  std::optional<Days> checked;  // nothing is booked: what would change on these days is a divergence
   bool note_lines = false;
   const Tally* empty_tally = nullptr;
 };
 
 /// The act of a row as it is before anything is decided.
 Act act_of(const RowView& view, const ActRule& rule, std::uint8_t source_priority, const core::Zone& zone, bool earlier);
+
+/// What intake would say of a record that stands in the journal. None, unless its rule was corrected since.
+Reason refused_now(const RowView& view, const ActRule& rule);
 
 class PersonStage {
  public:
@@ -93,6 +106,7 @@ class PersonStage {
   std::int64_t quantify_one(const Act& act, std::int64_t quantity);
   const Gathered& rows_of(const Act& act) const { return act.earlier ? earlier_ : fresh_; }
   Act act_at(const Gathered& rows, std::size_t position, bool earlier) const;
+  bool anything_new(const core::PersonKey& person, std::size_t earlier_at) const;
   void fold_revisions();
   void person(const core::PersonKey& person, std::size_t& fresh_at, std::size_t& earlier_at, PartitionResult& result);
   void settle(const core::PersonKey& person);
@@ -104,6 +118,8 @@ class PersonStage {
   void book_earlier(const core::PersonKey& person, const Act& act, PartitionResult& result);
   void write_row(const core::PersonKey& person, const Act& act, std::int64_t milligrams, std::int64_t points, std::uint16_t revision,
                  PartitionResult& result);
+  void compare(const core::PersonKey& person, const Act& act, const Booked& booked, bool same, PartitionResult& result) const;
+  void count_change(const Act& act, const Booked& booked, bool adjusted, Tally& tally) const;
   void add_delta(const Act& act, std::int64_t milligrams, std::int64_t points);
   void note(const Act& act, PartitionResult& result) const;
   void reserve(PartitionResult& result, std::size_t rows) const;

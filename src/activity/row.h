@@ -22,7 +22,7 @@ struct Row {
   std::uint64_t when;      // start:44 activity:10 source:8 evidence:2, so that rows of a person sort by their start
   std::uint32_t duration;  // milliseconds:30 known:1 reversal:1
   std::uint32_t quantity;
-  std::uint32_t line;
+  std::uint32_t line;  // of the input; of an earlier run's record the rule it was booked by
   std::uint16_t rule, region;
 
   core::Millis start_ms() const { return core::Millis(when >> 20); }
@@ -32,6 +32,8 @@ struct Row {
   core::Millis duration_ms() const { return duration & 0x3FFFFFFF; }
   bool has_end() const { return (duration & 0x40000000) != 0; }
   bool reversal() const { return (duration & 0x80000000) != 0; }
+  std::uint16_t booked_rule() const { return std::uint16_t(line); }
+  bool corrected() const { return booked_rule() != rule; }  // of an earlier run's record
 };
 static_assert(sizeof(Row) == 48);
 

@@ -45,6 +45,24 @@ Limits limits_of(const methodology::Methodology& method, const methodology::Serv
   return limits;
 }
 
+core::Error methodology_gone(std::string_view methodology) {
+  return {
+      core::ErrorCode::not_found,
+      "account.methodology-gone",
+      fmt::format("earlier records were quantified by methodology {} for an activity type; the library no longer has both", methodology),
+      "put the file of that version back; released versions are never removed",
+      {{"methodology", std::string(methodology)}}};
+}
+
+core::Error category_changed(const methodology::Methodology& before, const methodology::Methodology& now) {
+  return {core::ErrorCode::refused,
+          "recalculate.category-changed",
+          fmt::format("{}@{} counts as '{}', but the records it would correct were booked as '{}' by version {}", now.id, now.version,
+                      now.category, before.category, before.version),
+          "keep the category in a corrected version; what belongs to another category is another methodology and gets its own id",
+          {{"methodology", now.id}, {"before", before.category}, {"now", now.category}}};
+}
+
 }  // namespace
 
 RuleBook::RuleBook(const methodology::Library& library, const methodology::Selection& selection, Lookup lookup)
@@ -75,25 +93,45 @@ std::uint16_t RuleBook::find(std::uint16_t activity, std::string_view region, co
   return make(*method, activity, where, year_of(when));
 }
 
-core::Result<std::uint16_t> RuleBook::find_booked(std::string_view methodology, std::uint16_t activity, std::string_view region,
-                                                  core::Day day) {
+core::Result<RuleBook::BookedRule> RuleBook::find_booked(std::string_view methodology, std::uint16_t activity, std::string_view region,
+                                                         core::Day day) {
   const std::size_t at = methodology.rfind('@');
   int version = 0;
   if (at != std::string_view::npos) std::from_chars(methodology.data() + at + 1, methodology.data() + methodology.size(), version);
-  const methodology::Methodology* method = library_.find(methodology.substr(0, at), version);
-  if (method == nullptr || activity >= library_.activities().size()) {
-    return core::Error{
-        core::ErrorCode::not_found,
-        "account.methodology-gone",
-        fmt::format("earlier records were quantified by methodology {} for an activity type; the library no longer has both", methodology),
-        "put the file of that version back; released versions are never removed",
-        {{"methodology", std::string(methodology)}}};
-  }
-  const std::string_view where = place(act_of(library_.activities()[activity], activity), region);
+  const methodology::Methodology* booked = library_.find(methodology.substr(0, at), version);
+  if (booked == nullptr || activity >= library_.activities().size()) return methodology_gone(methodology);
+  const std::size_t act = act_of(library_.activities()[activity], activity);
+  const std::string_view where = place(act, region);
+  auto before = corrected(*booked, act, where, day, known_corrections_);
+  if (!before) return before.error();
+  auto now = corrected(**before, act, where, day, new_corrections_);
+  if (!now) return now.error();
+  if ((*now)->category != (*before)->category) return category_changed(**before, **now);
+  const int year = year_of(lookup_.as_day.value_or(day));
   const std::scoped_lock lock(mutex_);
-  const std::uint16_t rule = make(*method, activity, where, year_of(lookup_.as_day.value_or(day)));
-  core::invariant(rule != kNoRule, "what was quantified once can be quantified again");
+  BookedRule rule{make(**before, activity, where, year), make(**now, activity, where, year)};
+  // A correction without a factor for this region and year says nothing about the record.
+  if (rule.before == kNoRule) rule.before = make(*booked, activity, where, year);
+  if (rule.now == kNoRule) rule.now = rule.before;
+  core::invariant(rule.before != kNoRule, "what was quantified once can be quantified again");
   return rule;
+}
+
+core::Result<const methodology::Methodology*> RuleBook::corrected(const methodology::Methodology& booked, std::size_t act,
+                                                                  std::string_view region, core::Day day,
+                                                                  std::span<const journal::Correction> corrections) const {
+  const methodology::Methodology* best = &booked;
+  for (const journal::Correction& correction : corrections) {
+    if (correction.methodology != booked.id || correction.version <= best->version) continue;
+    if (day < correction.first || correction.last < day) continue;
+    const methodology::Methodology* version = library_.find(correction.methodology, correction.version);
+    if (version == nullptr) return methodology_gone(fmt::format("{}@{}", correction.methodology, correction.version));
+    const std::vector<std::string> chain = library_.region_chain(region);
+    const bool there = std::any_of(version->regions.begin(), version->regions.end(),
+                                   [&](const std::string& code) { return std::find(chain.begin(), chain.end(), code) != chain.end(); });
+    if (there && version->in_force(lookup_.as_day.value_or(day)) && version->find_activity(act) != nullptr) best = version;
+  }
+  return best;
 }
 
 std::uint16_t RuleBook::make(const methodology::Methodology& method, std::uint16_t activity, std::string_view region, int year) {

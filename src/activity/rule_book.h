@@ -14,6 +14,7 @@
 #include "activity/act.h"
 #include "activity/row.h"
 #include "core/time.h"
+#include "journal/correction.h"
 #include "ledger/ledger.h"
 #include "methodology/methodology.h"
 
@@ -31,8 +32,15 @@ class RuleBook {
 
   /// Index of the rule, or kNoRule when no method is in force.
   std::uint16_t find(std::uint16_t activity, std::string_view region, core::Day day);
-  /// The rule by which an earlier run quantified a record.
-  core::Result<std::uint16_t> find_booked(std::string_view methodology, std::uint16_t activity, std::string_view region, core::Day day);
+  /// Corrections that earlier runs made, and those that this run makes. Before the first question about booked records.
+  void know(std::vector<journal::Correction> corrections) { known_corrections_ = std::move(corrections); }
+  void correct(std::vector<journal::Correction> corrections) { new_corrections_ = std::move(corrections); }
+  /// The rule of a record that earlier runs booked: as they and their corrections left it, and as this run's corrections make it.
+  struct BookedRule {
+    std::uint16_t before = kNoRule, now = kNoRule;
+  };
+  /// Errors: account.methodology-gone, recalculate.category-changed.
+  core::Result<BookedRule> find_booked(std::string_view methodology, std::uint16_t activity, std::string_view region, core::Day day);
 
   /// All rules, for the second half of a run, which adds none.
   std::span<const ActRule> rules() const { return rules_; }
@@ -53,6 +61,8 @@ class RuleBook {
     methodology::Program program;
     std::size_t quantities;
   };
+  core::Result<const methodology::Methodology*> corrected(const methodology::Methodology& booked, std::size_t act, std::string_view region,
+                                                          core::Day day, std::span<const journal::Correction> corrections) const;
   std::string_view place(std::size_t act, std::string_view region) const;
   std::uint16_t make(const methodology::Methodology& method, std::uint16_t activity, std::string_view region, int year);
   std::uint16_t intern(std::vector<std::string>& names, std::string_view name);
@@ -60,6 +70,7 @@ class RuleBook {
   const methodology::Library& library_;
   const methodology::Selection& selection_;
   Lookup lookup_;
+  std::vector<journal::Correction> known_corrections_, new_corrections_;
   std::mutex mutex_;
   std::map<std::tuple<const methodology::Methodology*, std::uint16_t, std::string, int>, std::uint16_t> index_;
   std::vector<ActRule> rules_;

@@ -1,7 +1,9 @@
 // activity/tally.h: counts of a run. Counts in equal counts out: every record is counted under exactly one outcome and reason.
 #pragma once
 #include <array>
+#include <compare>
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "activity/record.h"
@@ -14,12 +16,31 @@ struct Tally {
     std::uint64_t records = 0, credited = 0;
     std::int64_t quantity = 0, milligrams = 0, points = 0;
   };
+  struct ChangeKey {  // methodologies by ActRule::methodology; they differ when a version was corrected
+    std::uint16_t activity = 0, methodology_before = 0, methodology_after = 0;
+    friend auto operator<=>(const ChangeKey&, const ChangeKey&) = default;
+  };
+  struct Change {  // of earlier records that were adjusted, or decided by another version with the same result
+    std::uint64_t records = 0, adjusted = 0;
+    std::int64_t milligrams_before = 0, milligrams_after = 0, points_before = 0, points_after = 0;
+    void add(const Change& other) {
+      records += other.records;
+      adjusted += other.adjusted;
+      milligrams_before = core::add_or_throw(milligrams_before, other.milligrams_before);
+      milligrams_after = core::add_or_throw(milligrams_after, other.milligrams_after);
+      points_before = core::add_or_throw(points_before, other.points_before);
+      points_after = core::add_or_throw(points_after, other.points_after);
+    }
+  };
   std::array<std::array<std::uint64_t, kReasons>, kOutcomes> records{};
   std::vector<Cell> cells;  // activity * sources + source
   std::uint64_t people_credited = 0;
   std::int64_t milligrams = 0, points = 0;  // of new records
   std::uint64_t adjusted = 0;               // earlier records whose outcome or amount changed
   std::int64_t adjusted_milligrams = 0, adjusted_points = 0;
+  std::uint64_t people_adjusted = 0;
+  std::map<ChangeKey, Change> changes;                                   // what the adjustments add up from
+  std::array<std::array<std::uint64_t, kOutcomes>, kOutcomes> turned{};  // adjusted records by outcome before and after
 
   Tally() = default;
   Tally(std::size_t activities, std::size_t sources) : cells(activities * sources), sources_(sources) {}
@@ -52,6 +73,11 @@ struct Tally {
     adjusted += other.adjusted;
     adjusted_milligrams = core::add_or_throw(adjusted_milligrams, other.adjusted_milligrams);
     adjusted_points = core::add_or_throw(adjusted_points, other.adjusted_points);
+    people_adjusted += other.people_adjusted;
+    for (const auto& [key, change] : other.changes) changes[key].add(change);
+    for (std::size_t i = 0; i < kOutcomes; ++i) {
+      for (std::size_t j = 0; j < kOutcomes; ++j) turned[i][j] += other.turned[i][j];
+    }
   }
 
  private:

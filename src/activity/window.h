@@ -10,6 +10,11 @@
 
 namespace tanhui::activity {
 
+struct Days {  // both included
+  core::Day first, last;
+  bool hold(core::Day day) const { return first <= day && day <= last; }
+};
+
 class Window {
  public:
   enum class Place : std::uint8_t { outside, context, inner, edge };  // edge: the outermost inner day; a change there may reach further

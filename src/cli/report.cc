@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "cli/change_report.h"
 #include "cli/table.h"
 #include "core/invariant.h"
 
@@ -193,6 +194,8 @@ std::string report_json(const AccountReport& report, const identity::Programme& 
   json["points"] = tally.points;
   json["people_credited"] = tally.people_credited;
   json["adjusted"] = {{"records", tally.adjusted}, {"milligrams", tally.adjusted_milligrams}, {"points", tally.adjusted_points}};
+  json["changes"] = changes_json(report);
+  json["new_debts"] = report.debts;
   if (report.first_day <= report.last_day)
     json["days"] = {{"first", core::to_text(report.first_day)}, {"last", core::to_text(report.last_day)}};
   json["journal"] = {{"segments", report.segments}, {"rows", report.segment_rows}, {"bytes", report.segment_bytes}};

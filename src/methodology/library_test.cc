@@ -141,6 +141,38 @@ TEST_F(Choosing, MostSpecificRegionInForceNewestFirst) {
   for (const auto& row : rows) EXPECT_EQ(choose({}, row.region, row.day), row.id) << row.region << " " << core::to_text(row.day);
 }
 
+TEST_F(Choosing, OfOneMethodologyTheHighestVersionInForce) {
+  const auto version = [&](int number, const char* valid) {
+    Act act;
+    act.id = "cn-420100-fixed-2025";
+    act.from = valid;
+    std::string text = text_of(act);
+    text.replace(text.find("version: 1"), 10, fmt::format("version: {}", number));
+    folder_.write(fmt::format("420100/cn-420100-fixed-2025@{}.yaml", number), text);
+  };
+  version(1, "2025-02-01");
+  version(2, "2025-01-01, to: 2025-06-30");  // began earlier, and is higher all the same
+  version(3, "2025-03-01, to: 2025-03-31");
+  const struct {
+    const char* region;
+    core::Day day;
+    int version;
+  } rows[] = {
+      {"420100", core::day_of(2024, 12, 31), 0}, {"420100", core::day_of(2025, 1, 1), 2},  {"420100", core::day_of(2025, 2, 1), 2},
+      {"420100", core::day_of(2025, 3, 1), 3},   {"420100", core::day_of(2025, 3, 31), 3}, {"420100", core::day_of(2025, 4, 1), 2},
+      {"420100", core::day_of(2025, 7, 1), 1},   {"420000", core::day_of(2025, 3, 1), 0},
+  };
+  std::vector<Problem> problems;
+  const Library library = folder_.load(problems);
+  ASSERT_NE(library.find("cn-420100-fixed-2025", 3), nullptr) << problems.front().text;
+  Enabled only;
+  only.only = {"cn-420100-fixed-2025"};
+  for (const auto& row : rows) {
+    const Methodology* chosen = Selection(library, only).choose(0, row.region, row.day);
+    EXPECT_EQ(chosen == nullptr ? 0 : chosen->version, row.version) << row.region << " " << core::to_text(row.day);
+  }
+}
+
 TEST_F(Choosing, ProgrammesSwitchMethodologiesOnAndOff) {
   const core::Day day = core::day_of(2024, 12, 31);
   Enabled enabled;

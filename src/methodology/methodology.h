@@ -231,8 +231,8 @@ struct Enabled {
   std::set<std::string, std::less<>> never;
 };
 
-/// Chooses the methodology of an act: the most specific region first (city, province, grid region, nation, gl), in force on that day,
-/// then the latest start of validity, the higher version, the smaller id.
+/// Chooses the methodology of an act: of each methodology the highest version that is in force for region and day, a correction of the
+/// lower ones; then the most specific region first (city, province, grid region, nation, gl), the latest start of validity, the smaller id.
 class Selection {
  public:
   Selection(const Library& library, const Enabled& enabled);

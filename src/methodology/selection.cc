@@ -18,6 +18,20 @@ bool goes_before(const Methodology* a, const Methodology* b) {
   return a->version > b->version;
 }
 
+bool is_in(const Methodology& methodology, std::string_view region) {
+  return std::find(methodology.regions.begin(), methodology.regions.end(), region) != methodology.regions.end();
+}
+
+bool is_in_any(const Methodology& methodology, const std::vector<std::string>& regions) {
+  return std::any_of(regions.begin(), regions.end(), [&](const std::string& region) { return is_in(methodology, region); });
+}
+
+/// A higher version of a methodology takes the place of a lower one wherever both are in force, whichever began first.
+bool is_corrected(const Methodology& methodology, const std::vector<const Methodology*>& fitting) {
+  return std::any_of(fitting.begin(), fitting.end(),
+                     [&](const Methodology* other) { return other->id == methodology.id && other->version > methodology.version; });
+}
+
 }  // namespace
 
 Selection::Selection(const Library& library, const Enabled& enabled) : library_(library) {
@@ -38,11 +52,14 @@ const Methodology* Selection::choose_any_day(std::size_t activity, std::string_v
 const Methodology* Selection::choose(std::size_t activity, std::string_view region, const core::Day* day) const {
   const auto candidates = by_activity_.find(activity);
   if (candidates == by_activity_.end()) return nullptr;
-  for (const std::string& code : library_.region_chain(region))
-    for (const Methodology* methodology : candidates->second) {
-      const bool there = std::find(methodology->regions.begin(), methodology->regions.end(), code) != methodology->regions.end();
-      if (there && (day == nullptr || methodology->in_force(*day))) return methodology;
-    }
+  const std::vector<std::string> chain = library_.region_chain(region);
+  std::vector<const Methodology*> fitting;
+  for (const Methodology* methodology : candidates->second) {
+    if (is_in_any(*methodology, chain) && (day == nullptr || methodology->in_force(*day))) fitting.push_back(methodology);
+  }
+  for (const std::string& code : chain)
+    for (const Methodology* methodology : fitting)
+      if (is_in(*methodology, code) && !is_corrected(*methodology, fitting)) return methodology;
   return nullptr;
 }
 
