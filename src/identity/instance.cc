@@ -186,11 +186,12 @@ core::Result<Instance> Instance::open_or_create(const std::filesystem::path& fol
   if (!has_key() && *where == default_database(folder).string()) make_key(folder);
   auto opened = db::Database::open(*where);
   if (!opened) return opened.error();
+  db::Database store = *std::move(opened);
   if (!has_key()) {
-    if (key_of(*opened) && !has_key()) return key_missing(folder);
+    if (key_of(store) && !has_key()) return key_missing(folder);
     make_key(folder);
   }
-  return with_key(folder, *where, *std::move(opened));
+  return with_key(folder, *where, std::move(store));
 }
 
 core::Result<Instance> Instance::open(const std::filesystem::path& folder, std::string_view database) {
