@@ -52,7 +52,7 @@ def update_rewrites_only_what_failed():
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "s.txt"
         path.write_text("# title\n$ echo a\nwrong\n\n$ echo 5; exit 3\n<number>\n[exit 3]\n\n$ echo '# x'\n", encoding="utf-8")
-        runner.update(path, runner.run_story(path, "/nonexistent", False)[0])
+        runner.update(path, runner.run_story(path, "sqlite", "/nonexistent", False)[0])
         return path.read_text(encoding="utf-8") == "# title\n$ echo a\na\n\n$ echo 5; exit 3\n<number>\n[exit 3]\n\n$ echo '# x'\n\\# x\n"
 
 

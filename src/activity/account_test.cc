@@ -1,4 +1,4 @@
-// The laws of the run as a whole, on a real SQLite and real segments in a temporary folder.
+// The laws of the run as a whole, on a real database and real segments in a temporary folder.
 #include "activity/account.h"
 
 #include <gtest/gtest.h>
@@ -8,6 +8,7 @@
 #include <random>
 
 #include "core/decimal.h"
+#include "db/test_database.h"
 #include "journal/catalogue.h"
 #include "ledger/ledger.h"
 
@@ -51,7 +52,7 @@ class City {
     out.close();
     request.inputs = {file.string()};
     request.now_ms = kNow;
-    if (!instance_) instance_.emplace(*identity::Instance::open_or_create(folder_ / "instance"));
+    if (!instance_) instance_.emplace(*identity::Instance::open_or_create(folder_ / "instance", db::test::fresh_store()));
     return activity::account(*instance_, programme(), library(), request);
   }
   AccountReport account(const std::vector<std::string>& rows) {

@@ -53,9 +53,10 @@ int parse_and_run(int argc, char** argv) {
   app.set_version_flag("--version", "tanhui 0.1.0");
   app.add_option("--instance", shell.instance,
                  "folder of the installation: accounts, journal, key (default .instance, or TANHUI_INSTANCE)");
-  app.add_option("--database", shell.database,
-                 "where the accounts are: postgresql://user@host/name, or a SQLite file (default: tanhui.db in the instance's folder, or what "
-                 "was given at first, or TANHUI_DATABASE)");
+  app.add_option(
+      "--database", shell.database,
+      "where the accounts are: postgresql://user@host/name, or a SQLite file (default: tanhui.db in the instance's folder, or what "
+      "was given at first, or TANHUI_DATABASE)");
   app.add_option("--home", shell.home, "folder with methodologies/, programmes/, profiles/ (default: the source tree, or TANHUI_HOME)");
   app.add_option("--lang", shell.language, "en or zh")->check(CLI::IsMember({"en", "zh"}));
   app.require_subcommand(1);
