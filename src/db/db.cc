@@ -83,6 +83,13 @@ std::int64_t Transaction::exec_with(std::string_view sql, std::span<const Parame
   });
 }
 
+std::vector<TableShape> Reader::tables() {
+  auto tables = sent(*connection_, [&] { return connection_->tables(); });
+  std::erase_if(tables, [](const TableShape& table) { return table.name == "schema_version"; });
+  std::sort(tables.begin(), tables.end(), [](const TableShape& a, const TableShape& b) { return a.name < b.name; });
+  return tables;
+}
+
 Transaction::Transaction(std::shared_ptr<Connection> connection) : Reader(std::move(connection)) { db::begin(*connection_, Begin::write); }
 Transaction::~Transaction() { roll_back_if_open(connection_); }
 void Transaction::commit() {
@@ -132,10 +139,12 @@ std::optional<Lock> Database::try_lock(std::string_view name) {
 
 bool Database::usable() { return !connection_->in_transaction() && connection_->usable(); }
 
-BulkInsert::BulkInsert(Transaction& tx, std::string_view table, std::initializer_list<std::string_view> columns, std::string_view conflict)
+bool Database::save_own_file(const std::string& file) { return connection_->save_own_file(file); }
+
+BulkInsert::BulkInsert(Transaction& tx, std::string_view table, std::span<const std::string_view> columns, std::string_view conflict)
     : connection_(tx.connection_), width_(columns.size()) {
   core::invariant(width_ >= 1 && width_ <= kColumnsMax, "a bulk insert has between one column and kColumnsMax");
-  sql_ = sent(*connection_, [&] { return connection_->bulk_sql(table, {columns.begin(), columns.size()}, conflict); });
+  sql_ = sent(*connection_, [&] { return connection_->bulk_sql(table, columns, conflict); });
 }
 
 std::int64_t BulkInsert::insert(std::span<const Column> columns) {

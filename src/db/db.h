@@ -29,6 +29,18 @@ class Connection;  // one store behind one connection; private to this folder
 
 constexpr std::size_t kRowsHeldMax = 100'000;
 
+/// A table as the store describes it; db/copy.h uses it.
+struct TableShape {
+  struct Column {
+    std::string name;
+    Parameter::Kind kind;  // integer, text or bytes
+  };
+  std::string name;
+  std::vector<Column> columns;       // in their order
+  std::vector<std::string> key;      // columns of the primary key, in its order
+  std::vector<std::string> parents;  // tables that it refers to
+};
+
 /// Questions to the store. Database answers from what is committed, Transaction and Snapshot from inside themselves.
 class Reader {
  public:
@@ -58,6 +70,9 @@ class Reader {
       return rows.empty() ? std::optional<std::tuple<Columns...>>() : std::optional(std::move(rows.front()));
     }
   }
+
+  /// All tables but schema_version, in the order of their names.
+  std::vector<TableShape> tables();
 
   Reader(Reader&&) = default;
   Reader& operator=(Reader&&) = default;
@@ -150,6 +165,8 @@ class Database : public Reader {
   std::optional<Lock> try_lock(std::string_view name);
   /// False when the connection is lost or left inside a transaction: time to open another one. Costs no question to the store.
   bool usable();
+  /// Writes what is committed to a new SQLite file, if the store can do that by itself: SQLite, by VACUUM INTO. See db/copy.h.
+  bool save_own_file(const std::string& file);
 
  private:
   Database(std::shared_ptr<Connection> connection, std::string name) : Reader(std::move(connection)), name_(std::move(name)) {}
@@ -168,7 +185,9 @@ using Column = std::variant<std::span<const std::int64_t>, std::span<const core:
 class BulkInsert {
  public:
   static constexpr std::size_t kColumnsMax = 32;
-  BulkInsert(Transaction& tx, std::string_view table, std::initializer_list<std::string_view> columns, std::string_view conflict = "");
+  BulkInsert(Transaction& tx, std::string_view table, std::span<const std::string_view> columns, std::string_view conflict = "");
+  BulkInsert(Transaction& tx, std::string_view table, std::initializer_list<std::string_view> columns, std::string_view conflict = "")
+      : BulkInsert(tx, table, std::span(columns.begin(), columns.size()), conflict) {}
   /// All spans have the same length; returns the number of rows written or changed.
   std::int64_t insert(std::span<const Column> columns);
   std::int64_t insert(std::initializer_list<Column> columns) { return insert(std::span(columns.begin(), columns.size())); }

@@ -193,6 +193,8 @@ class PostgresConnection final : public Connection {
                parameter)
         .has_value();
   }
+  std::vector<TableShape> tables() override;
+  bool save_own_file(const std::string&) override { return false; }
   void run_script(const std::string& portable_sql) override { run(to_postgres(portable_sql), "changing the schema"); }
   bool try_lock(std::string_view name) override {
     if (locks_.contains(std::string(name))) return false;  // to PostgreSQL the same connection may take it again
@@ -238,11 +240,16 @@ class PostgresConnection final : public Connection {
   void make_way() {
     if (streaming_ != nullptr) streaming_->hold_rest();
   }
-  std::optional<std::int64_t> find(std::string_view sql, std::span<const Parameter> parameters) {
+  template <class Visit>
+  void rows(std::string_view sql, std::span<const Parameter> parameters, Visit visit) {
     const auto statement = prepare(sql);
     statement->bind(parameters);
-    const auto value = statement->step() ? std::optional(statement->integer(0)) : std::nullopt;
+    while (statement->step()) visit(Row(*statement));
     statement->reset();
+  }
+  std::optional<std::int64_t> find(std::string_view sql, std::span<const Parameter> parameters) {
+    std::optional<std::int64_t> value;
+    rows(sql, parameters, [&](const Row& row) { value = row.integer(0); });
     return value;
   }
   /// Advisory locks are per database; ours per schema, because a schema is an instance's whole world.
@@ -358,6 +365,35 @@ void PostgresStatement::reset() {
   held_failure_ = nullptr;
   current_.reset();
   sent_ = false;
+}
+
+std::vector<TableShape> PostgresConnection::tables() {
+  std::vector<TableShape> found;
+  rows("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace", {}, [&](const Row& row) {
+    found.push_back({row.get<std::string>(0), {}, {}, {}});
+  });
+  for (TableShape& table : found) {
+    const Parameter name[] = {table.name};
+    rows(
+        "SELECT attname, atttypid::int8 FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped "
+        "ORDER BY attnum",
+        name, [&](const Row& row) {
+          const auto kind = row.integer(1) == kInt8    ? Parameter::Kind::integer
+                            : row.integer(1) == kBytea ? Parameter::Kind::bytes
+                                                       : Parameter::Kind::text;
+          table.columns.push_back({row.get<std::string>(0), kind});
+        });
+    rows(
+        "SELECT a.attname FROM pg_index i CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, place) "
+        "JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number "
+        "WHERE i.indrelid = to_regclass($1) AND i.indisprimary ORDER BY k.place",
+        name, [&](const Row& row) { table.key.push_back(row.get<std::string>(0)); });
+    rows(
+        "SELECT DISTINCT p.relname FROM pg_constraint c JOIN pg_class p ON p.oid = c.confrelid "
+        "WHERE c.contype = 'f' AND c.conrelid = to_regclass($1)",
+        name, [&](const Row& row) { table.parents.push_back(row.get<std::string>(0)); });
+  }
+  return found;
 }
 
 std::int64_t rows_of(const Answer& answer) {

@@ -278,6 +278,30 @@ class SqliteConnection final : public Connection {
     statement->reset();
     return found;
   }
+  std::vector<TableShape> tables() override {
+    std::vector<TableShape> found;
+    rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'", {}, [&](const Row& row) {
+      found.push_back({row.get<std::string>(0), {}, {}, {}});
+    });
+    for (TableShape& table : found) {
+      const Parameter name[] = {table.name};
+      rows("SELECT name, type FROM pragma_table_info($1) ORDER BY cid", name, [&](const Row& row) {
+        const std::string type = row.get<std::string>(1);
+        const auto kind = type == "INTEGER" ? Parameter::Kind::integer : type == "TEXT" ? Parameter::Kind::text : Parameter::Kind::bytes;
+        table.columns.push_back({row.get<std::string>(0), kind});
+      });
+      rows("SELECT name FROM pragma_table_info($1) WHERE pk > 0 ORDER BY pk", name,
+           [&](const Row& row) { table.key.push_back(row.get<std::string>(0)); });
+      rows("SELECT DISTINCT \"table\" FROM pragma_foreign_key_list($1)", name,
+           [&](const Row& row) { table.parents.push_back(row.get<std::string>(0)); });
+    }
+    return found;
+  }
+  bool save_own_file(const std::string& file) override {
+    const Parameter name[] = {file};
+    rows("VACUUM INTO $1", name, [](const Row&) {});
+    return true;
+  }
   void run_script(const std::string& portable_sql) override { run(to_sqlite(portable_sql), "changing the schema"); }
 
   std::string bulk_sql(std::string_view table, std::span<const std::string_view> columns, std::string_view conflict) override {
@@ -323,6 +347,13 @@ class SqliteConnection final : public Connection {
   }
 
  private:
+  template <class Visit>
+  void rows(std::string_view sql, std::span<const Parameter> parameters, Visit visit) {
+    const auto statement = prepare(sql);
+    statement->bind(parameters);
+    while (statement->step()) visit(Row(*statement));
+    statement->reset();
+  }
   void run(const std::string& sql, std::string_view doing) {
     const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);
     if (code != SQLITE_OK) fail(handle_, code, doing);
