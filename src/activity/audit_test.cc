@@ -71,8 +71,8 @@ class Audited {
 
  private:
   static std::string ride(std::string_view kind, int person, int day, std::string_view source, std::string_view reversal) {
-    return fmt::format("{}-{}-{},{},p{},metro-ride,420100,2025-03-0{}T08:00:00+08:00,2025-03-0{}T08:30:00+08:00,{},metered,{}\n", kind, person,
-                       day, source, person, day, day, 9000 + 100 * person, reversal);
+    return fmt::format("{}-{}-{},{},p{},metro-ride,420100,2025-03-0{}T08:00:00+08:00,2025-03-0{}T08:30:00+08:00,{},metered,{}\n", kind,
+                       person, day, source, person, day, day, 9000 + 100 * person, reversal);
   }
   void account(const std::string& csv) {
     const fs::path file = folder_ / "records.csv";
@@ -128,7 +128,9 @@ TEST(Audit, AnyFlippedByteOfAFileIsFound) {
     }
     core::write_file(item.path(), good, unsigned(permissions));
     fs::rename(item.path(), world.folder() / "aside");
-    if (name != "log.key") { EXPECT_TRUE(Audited::finds(world.instance())) << item.path() << " missing"; }
+    if (name != "log.key") {
+      EXPECT_TRUE(Audited::finds(world.instance())) << item.path() << " missing";
+    }
     fs::rename(world.folder() / "aside", item.path());
   }
   std::ofstream(world.instance() / "journal/programme=wuhan-demo/stray.parquet") << "x";
@@ -183,10 +185,12 @@ TEST(Audit, AnyChangedValueOfATableIsFound) {
   const Audited world;
   const fs::path database = world.instance() / "tanhui.db";
   const std::string good = *core::read_file(database);
-  // What no reduction, no point and no proof hangs on: when a checkpoint was signed (a witness says that), and a report kept as it was shown.
+  // What no reduction, no point and no proof hangs on: when a checkpoint was signed (a witness says that), and a report kept as it was
+  // shown.
   const std::set<std::string> free{"log_checkpoint.at_ms", "run.report"};
   std::size_t changed = 0;
-  const auto tables = Intruder(database).query("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name");
+  const auto tables =
+      Intruder(database).query("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name");
   for (const auto& table : tables) {
     const auto columns = Intruder(database).query("SELECT name, type FROM pragma_table_info('" + table[0] + "')");
     for (const auto& column : columns) {
@@ -197,8 +201,8 @@ TEST(Audit, AnyChangedValueOfATableIsFound) {
       for (const std::string& which : {std::string("min"), std::string("max")}) {
         {
           Intruder intruder(database);
-          const bool done = intruder.run("UPDATE " + table[0] + " SET " + column[0] + " = " + set + " WHERE " + column[0] + " = (SELECT " + which +
-                                         "(" + column[0] + ") FROM " + table[0] + ")");
+          const bool done = intruder.run("UPDATE " + table[0] + " SET " + column[0] + " = " + set + " WHERE " + column[0] + " = (SELECT " +
+                                         which + "(" + column[0] + ") FROM " + table[0] + ")");
           if (!done || intruder.changes() == 0) continue;  // an empty table, or a key that is taken
         }
         ++changed;

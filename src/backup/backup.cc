@@ -81,9 +81,10 @@ struct Segment {
   std::int64_t bytes = 0;
 };
 
+/// Files, not rows: after a compaction the segments of several runs lie in one.
 std::vector<Segment> segments_of(db::Reader& reader) {
   std::vector<Segment> segments;
-  reader.each("SELECT path, sha256, bytes FROM segment ORDER BY path", [&](const db::Row& row) {
+  reader.each("SELECT DISTINCT path, sha256, bytes FROM segment ORDER BY path", [&](const db::Row& row) {
     segments.push_back({row.get<std::string>(0), row.get<core::Digest>(1), row.integer(2)});
   });
   return segments;
@@ -95,11 +96,11 @@ void link_or_copy(const fs::path& from, const fs::path& to) {
   fs::copy_file(from, to);  // another file system, or one without links
 }
 
-/// A run that has just committed may not have moved its files into their places yet: then they are staged.
+/// What has just committed, a run or a compaction, may not have moved its files into their places yet: then they are staged.
 bool take_segment(const fs::path& journal, const fs::path& path, const fs::path& to) {
-  const fs::path staged = journal / ".staging" / path.stem() / path;
+  const fs::path staging = journal / ".staging";
   fs::create_directories(to.parent_path());
-  for (const fs::path& place : {journal / path, staged, journal / path}) {
+  for (const fs::path& place : {journal / path, staging / path.stem() / path, staging / "compaction" / path, journal / path}) {
     try {
       link_or_copy(place, to);
       return true;
@@ -219,11 +220,12 @@ core::Result<Summary> make_backup(identity::Instance& instance, const fs::path& 
     const auto segments = segments_of(copy);
     for (const Segment& segment : segments)
       if (!take_segment(instance.journal(), segment.path, draft.folder() / "journal" / segment.path))
-        return Error{ErrorCode::refused,
-                     "backup.segment-missing",
-                     fmt::format("the segment '{}' is in the database but not in the journal", segment.path.string()),
-                     "run `tanhui account` once, which settles what a crash left; then `tanhui verify --all` names what is lost",
-                     {{"segment", segment.path.string()}}};
+        return Error{
+            ErrorCode::refused,
+            "backup.segment-missing",
+            fmt::format("the segment '{}' is in the database but not in the journal", segment.path.string()),
+            "start the backup again: a compaction may have moved it meanwhile; if it stays so, `tanhui verify --all` names what is lost",
+            {{"segment", segment.path.string()}}};
     summary = summary_of(copy.name(), db::digests(copy), segments);
   }
   fs::permissions(draft.folder() / kDatabase, fs::perms::owner_read | fs::perms::owner_write);

@@ -46,7 +46,8 @@ int migrate(const Options& options, const Shell& shell) {
   fmt::print("{}\n", shell.chinese() ? "已迁移：两边每张表的行数与摘要、各资产合计均一致"
                                      : "migrated: rows and digest of every table and the totals of every asset are the same on both sides");
   print_summary(*moved, shell.chinese());
-  fmt::print("  {}\n", shell.chinese() ? "原数据库未改动；确认无误后可自行移走" : "the original is as it was; put it away when you are satisfied");
+  fmt::print("  {}\n",
+             shell.chinese() ? "原数据库未改动；确认无误后可自行移走" : "the original is as it was; put it away when you are satisfied");
   return kOk;
 }
 

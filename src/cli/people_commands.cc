@@ -50,8 +50,8 @@ core::Result<std::vector<Line>> lines_of(identity::Instance& instance, const cor
         const auto [from, to] = std::equal_range(columns.person.begin(), columns.person.end(), person);
         for (auto i = std::size_t(from - columns.person.begin()); i < std::size_t(to - columns.person.begin()); ++i) {
           lines.push_back({columns.start_ms[i], columns.milligrams[i], columns.points[i], columns.quantity[i], columns.event[i],
-                           columns.revision[i], columns.run.empty() ? segment.run : journal::RunId(columns.run[i]), programme, names.activities[columns.activity[i]],
-                           names.sources[columns.source[i]],
+                           columns.revision[i], columns.run.empty() ? segment.run : journal::RunId(columns.run[i]), programme,
+                           names.activities[columns.activity[i]], names.sources[columns.source[i]],
                            columns.methodology[i] == journal::kNoName ? "" : names.methodologies[columns.methodology[i]],
                            names.outcomes[columns.outcome[i]], names.reasons[columns.reason[i]], segment.day});
         }

@@ -21,10 +21,13 @@ struct Options {
 
 int seal(const Options& options, const Shell& shell) {
   if (!options.compact)
-    return complain({core::ErrorCode::invalid_input, "seal.nothing", "every run seals its own records; nothing is left to seal",
-                     "add --compact to gather the small segments of each day into one file", {}},
+    return complain({core::ErrorCode::invalid_input,
+                     "seal.nothing",
+                     "every run seals its own records; nothing is left to seal",
+                     "add --compact to gather the small segments of each day into one file",
+                     {}},
                     shell.chinese());
-  auto instance = identity::Instance::open(shell.instance);
+  auto instance = shell.open_instance();
   if (!instance) return complain(instance.error(), shell.chinese());
   auto opened = *std::move(instance);
   auto lock = opened.lock_for_run();
@@ -35,11 +38,11 @@ int seal(const Options& options, const Shell& shell) {
   journal::recover_compactions(opened.database(), opened.journal());
   const InterruptGuard interrupt;
   const bool terminal = is_terminal(STDERR_FILENO);
-  const auto report = journal::compact(opened.database(), *log, opened.journal(), options.programme, options.files_min, now_ms(),
-                                       [&](core::Day day) {
-                                         if (interrupt.asked()) throw Interrupted();
-                                         if (terminal) fmt::print(stderr, "\r\033[K{} {}", shell.chinese() ? "整理" : "compacting", core::to_text(day));
-                                       });
+  const auto report =
+      journal::compact(opened.database(), *log, opened.journal(), options.programme, options.files_min, now_ms(), [&](core::Day day) {
+        if (interrupt.asked()) throw Interrupted();
+        if (terminal) fmt::print(stderr, "\r\033[K{} {}", shell.chinese() ? "整理" : "compacting", core::to_text(day));
+      });
   if (terminal) fmt::print(stderr, "\r\033[K");
   if (!report) return complain(report.error(), shell.chinese());
   if (options.json) {

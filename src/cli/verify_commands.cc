@@ -90,7 +90,7 @@ std::string audit_json(const activity::AuditReport& report) {
 }
 
 int verify_all(const Options& options, const Shell& shell) {
-  auto instance = identity::Instance::open(shell.instance);
+  auto instance = shell.open_instance();
   if (!instance) return complain(instance.error(), shell.chinese());
   auto opened = *std::move(instance);
   const auto library = shell.library();
@@ -141,7 +141,7 @@ std::uint64_t event_of(const std::string& record) {
 }
 
 int prove(const Options& options, const Shell& shell) {
-  auto instance = identity::Instance::open(shell.instance);
+  auto instance = shell.open_instance();
   if (!instance) return complain(instance.error(), shell.chinese());
   auto opened = *std::move(instance);
   journal::ProofRequest request{event_of(options.record), {}, options.programme};
@@ -161,8 +161,9 @@ int prove(const Options& options, const Shell& shell) {
     return kOk;
   }
   core::write_file(std::filesystem::absolute(options.out), *proof + "\n", 0644);
-  fmt::print("{}: {}\n", options.out, shell.chinese() ? "证明已写入；核验：tanhui verify 文件 --key 日志公钥"
-                                                      : "the proof; check it with tanhui verify FILE --key THE_LOGS_PUBLIC_KEY");
+  fmt::print("{}: {}\n", options.out,
+             shell.chinese() ? "证明已写入；核验：tanhui verify 文件 --key 日志公钥"
+                             : "the proof; check it with tanhui verify FILE --key THE_LOGS_PUBLIC_KEY");
   return kOk;
 }
 
@@ -223,27 +224,31 @@ int verify_one(const Options& options, const Shell& shell) {
 
 int verify(const Options& options, const Shell& shell) {
   if (options.all == !options.proof.empty())
-    return complain({core::ErrorCode::invalid_input, "verify.what", "nothing to verify, or two things", "give a proof's file, or --all", {}},
-                    shell.chinese());
+    return complain(
+        {core::ErrorCode::invalid_input, "verify.what", "nothing to verify, or two things", "give a proof's file, or --all", {}},
+        shell.chinese());
   return options.all ? verify_all(options, shell) : verify_one(options, shell);
 }
 
 // ---- the log and its witnesses ----------------------------------------------------------------------------------------------------
 
 int show_log(const Options& options, const Shell& shell) {
-  auto instance = identity::Instance::open(shell.instance);
+  auto instance = shell.open_instance();
   if (!instance) return complain(instance.error(), shell.chinese());
   auto opened = *std::move(instance);
   auto snapshot = opened.database().snapshot();
   const auto newest = journal::newest_checkpoint(snapshot);
   if (!newest)
-    return complain({core::ErrorCode::not_found, "log.empty", "this instance has no log yet", "account something first", {}}, shell.chinese());
+    return complain({core::ErrorCode::not_found, "log.empty", "this instance has no log yet", "account something first", {}},
+                    shell.chinese());
   const auto keys = journal::log_keys(snapshot);
   if (!keys) return complain(keys.error(), shell.chinese());
   if (options.json) {
     boost::json::array periods;
     for (const auto& period : *keys)
-      periods.push_back({{"key", period.key.text()}, {"from", period.from}, {"to", period.to == 0 ? boost::json::value(nullptr) : boost::json::value(period.to)}});
+      periods.push_back({{"key", period.key.text()},
+                         {"from", period.from},
+                         {"to", period.to == 0 ? boost::json::value(nullptr) : boost::json::value(period.to)}});
     fmt::print("{}\n", boost::json::serialize(boost::json::object{
                            {"checkpoint", *newest}, {"size", journal::log_size(snapshot)}, {"keys", std::move(periods)}}));
     return kOk;
@@ -252,12 +257,13 @@ int show_log(const Options& options, const Shell& shell) {
   for (const auto& period : *keys)
     fmt::print("{}  {}\n", period.key.text(),
                period.to == 0 ? fmt::format(fmt::runtime(shell.chinese() ? "自第 {} 条起" : "from entry {} on"), period.position)
-                              : fmt::format(fmt::runtime(shell.chinese() ? "第 {} 条至第 {} 条" : "entries {} to {}"), period.position, period.to - 1));
+                              : fmt::format(fmt::runtime(shell.chinese() ? "第 {} 条至第 {} 条" : "entries {} to {}"), period.position,
+                                            period.to - 1));
   return kOk;
 }
 
 int rotate_key(const Options&, const Shell& shell) {
-  auto instance = identity::Instance::open(shell.instance);
+  auto instance = shell.open_instance();
   if (!instance) return complain(instance.error(), shell.chinese());
   auto opened = *std::move(instance);
   auto lock = opened.lock_for_run();
@@ -268,13 +274,14 @@ int rotate_key(const Options&, const Shell& shell) {
   const auto rotated = held.rotate_key(opened.database(), now_ms());
   if (!rotated) return complain(rotated.error(), shell.chinese());
   fmt::print("{}\n{}\n", held.key().text(),
-             shell.chinese() ? "新密钥已由旧密钥在日志中交接；请公布新公钥，旧公钥仍可核验旧证明与新证明"
-                             : "The new key stands in the log, named by the old one. Publish it; who knows the old key can check old and new proofs.");
+             shell.chinese()
+                 ? "新密钥已由旧密钥在日志中交接；请公布新公钥，旧公钥仍可核验旧证明与新证明"
+                 : "The new key stands in the log, named by the old one. Publish it; who knows the old key can check old and new proofs.");
   return kOk;
 }
 
 int request_cosignature(const Options& options, const Shell& shell) {
-  auto instance = identity::Instance::open(shell.instance);
+  auto instance = shell.open_instance();
   if (!instance) return complain(instance.error(), shell.chinese());
   auto opened = *std::move(instance);
   auto snapshot = opened.database().snapshot();
@@ -289,7 +296,7 @@ int add_cosignature(const Options& options, const Shell& shell) {
   if (!key) return complain(key.error(), shell.chinese());
   const auto line = read_input(options.proof);
   if (!line) return complain(line.error(), shell.chinese());
-  auto instance = identity::Instance::open(shell.instance);
+  auto instance = shell.open_instance();
   if (!instance) return complain(instance.error(), shell.chinese());
   auto opened = *std::move(instance);
   auto log = journal::Log::open(opened.folder(), opened.database(), now_ms());
@@ -304,12 +311,18 @@ int add_cosignature(const Options& options, const Shell& shell) {
 
 int make_witness(const Options& options, const Shell& shell) {
   if (std::filesystem::exists(options.witness_key))
-    return complain({core::ErrorCode::conflict, "witness.key-exists", fmt::format("'{}' is there already", options.witness_key),
-                     "give another path; a key is never overwritten", {{"path", options.witness_key}}},
+    return complain({core::ErrorCode::conflict,
+                     "witness.key-exists",
+                     fmt::format("'{}' is there already", options.witness_key),
+                     "give another path; a key is never overwritten",
+                     {{"path", options.witness_key}}},
                     shell.chinese());
   if (options.name.empty() || options.name.find_first_of(" +\n") != std::string::npos)
-    return complain({core::ErrorCode::invalid_input, "witness.bad-name", fmt::format("'{}' is no name for a key", options.name),
-                     "give one like witness.example/city, without blanks and plus signs", {{"name", options.name}}},
+    return complain({core::ErrorCode::invalid_input,
+                     "witness.bad-name",
+                     fmt::format("'{}' is no name for a key", options.name),
+                     "give one like witness.example/city, without blanks and plus signs",
+                     {{"name", options.name}}},
                     shell.chinese());
   const auto signer = journal::Signer::generate(options.name, journal::KeyType::witness);
   core::write_file(std::filesystem::absolute(options.witness_key), signer.text(), 0600);
@@ -323,14 +336,16 @@ int cosign(const Options& options, const Shell& shell) {
   const auto signer = journal::Signer::parse(*text);
   if (!signer) return complain(signer.error(), shell.chinese());
   if (signer->key().type != journal::KeyType::witness)
-    return complain({core::ErrorCode::invalid_input, "log.not-a-witness", "the key is not a witness's", "make one with `tanhui witness new`", {}},
-                    shell.chinese());
+    return complain(
+        {core::ErrorCode::invalid_input, "log.not-a-witness", "the key is not a witness's", "make one with `tanhui witness new`", {}},
+        shell.chinese());
   const auto log = key_option(options.log_key);
   if (!log) return complain(log.error(), shell.chinese());
   const auto request = read_input("-");
   if (!request) return complain(request.error(), shell.chinese());
   const std::string memory = options.memory.empty() ? options.witness_key + ".seen" : options.memory;
-  const auto answer = journal::Witness(*signer, *log, std::filesystem::absolute(memory)).add_checkpoint(*request, std::uint64_t(now_ms() / 1000));
+  const auto answer =
+      journal::Witness(*signer, *log, std::filesystem::absolute(memory)).add_checkpoint(*request, std::uint64_t(now_ms() / 1000));
   if (answer.status == 200) {
     fmt::print("{}", answer.body);
     return kOk;
@@ -380,8 +395,10 @@ void add_verify_commands(CLI::App& app, const Shell& shell, int& exit_code) {
   proof->callback([options, &shell, &exit_code] { exit_code = prove(*options, shell); });
   auto* check = app.add_subcommand("verify", "Check a proof, or with --all replay the whole instance");
   check->add_option("proof", options->proof, "file that `tanhui prove` wrote, or -");
-  check->add_flag("--all", options->all, "log, files, records, postings and balances of the instance; names the first thing that does not hold");
-  check->add_option("--key", options->key, "the log's public key, or a file with it (with --all: its first one; default the instance's own word)");
+  check->add_flag("--all", options->all,
+                  "log, files, records, postings and balances of the instance; names the first thing that does not hold");
+  check->add_option("--key", options->key,
+                    "the log's public key, or a file with it (with --all: its first one; default the instance's own word)");
   check->add_option("--witness", options->witnesses, "public key of a witness that must have cosigned the proof's checkpoint");
   check->add_flag("--json", options->json, "for machines");
   check->callback([options, &shell, &exit_code] { exit_code = verify(*options, shell); });

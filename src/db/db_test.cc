@@ -307,6 +307,18 @@ TEST_F(SqliteDb, WhatCannotBeOpened) {
 
 std::shared_ptr<Connection> connect(const std::string& where) { return is_postgres(where) ? *open_postgres(where) : *open_sqlite(where); }
 
+TEST_F(SqliteDb, EveryConnectionIsCareful) {
+  Database database = *Database::open(path("a.db"));
+  const auto loose = database.query<std::string>(
+      "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0 AND name NOT LIKE 'sqlite!_%' ESCAPE "
+      "'!'");
+  for (const auto& [name] : loose) ADD_FAILURE() << name << " is not STRICT: an overflow would become a floating point number";
+  EXPECT_EQ(database.find<std::string>("PRAGMA journal_mode"), "wal");
+  EXPECT_EQ(database.find<std::int64_t>("PRAGMA synchronous"), 2) << "FULL";
+  EXPECT_EQ(database.find<std::int64_t>("PRAGMA foreign_keys"), 1);
+  EXPECT_EQ(database.find<std::int64_t>("PRAGMA busy_timeout"), 30'000);
+}
+
 TEST_F(Db, MigrationsAreForwardOnly) {
   constexpr Migration kFirst[] = {{"0001_a", "CREATE TABLE a (x BIGINT) STRICT;"}};
   constexpr Migration kBoth[] = {kFirst[0], {"0002_b", "CREATE TABLE b (x BIGINT) STRICT; INSERT INTO b VALUES (7);"}};
@@ -521,6 +533,39 @@ TEST_F(PostgresDb, ALostConnectionIsAFailure) {
   }
   Database after = open();
   EXPECT_EQ(after.find<std::int64_t>("SELECT count(*) FROM thing"), 0);
+}
+
+TEST_F(PostgresDb, EveryConnectionIsCareful) {
+  for (const char* settings : {"", "-c synchronous_commit=off -c statement_timeout=60000 -c lock_timeout=1"}) {  // a careless administrator
+    const std::string where = place_.where() + std::string(*settings == '\0' ? "" : "%20") + [&] {
+      std::string encoded;
+      for (const char* at = settings; *at != '\0'; ++at) encoded += *at == ' ' ? "%20" : *at == '=' ? "%3D" : std::string(1, *at);
+      return encoded;
+    }();
+    Database database = *Database::open(where);
+    EXPECT_EQ(database.find<std::string>("SELECT current_setting('synchronous_commit')"), "on");
+    EXPECT_EQ(database.find<std::string>("SELECT current_setting('statement_timeout')"), "0");
+    EXPECT_EQ(database.find<std::string>("SELECT current_setting('lock_timeout')"), "30s");
+    Snapshot snapshot = database.snapshot();
+    EXPECT_EQ(snapshot.find<std::string>("SELECT current_setting('transaction_isolation')"), "repeatable read");
+    EXPECT_EQ(snapshot.find<std::string>("SELECT current_setting('transaction_read_only')"), "on");
+  }
+}
+
+TEST_F(PostgresDb, AWriterThatWaitsTooLongSaysSo) {
+  Database first = open();
+  Transaction tx = first.begin();
+  Database second = open();
+  second.find<std::string>("SELECT set_config('lock_timeout', '50ms', false)");
+  try {
+    second.begin();
+    FAIL() << "there is a writer";
+  } catch (const Failure& failure) {
+    EXPECT_NE(std::string_view(failure.what()).find("another process has been writing"), std::string_view::npos) << failure.what();
+  }
+  tx.commit();
+  Transaction again = second.begin();
+  again.commit();
 }
 
 TEST_F(PostgresDb, WhatCannotBeOpened) {

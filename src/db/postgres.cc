@@ -52,6 +52,15 @@ bool is_constraint(std::string_view state) {
   throw Failure(what);
 }
 
+/// Rows that a statement wrote; 0 for a question.
+std::int64_t rows_written(const Answer& answer) {
+  if (std::string_view(PQcmdStatus(answer.get())).starts_with("SELECT")) return 0;
+  const std::string_view rows = PQcmdTuples(answer.get());
+  std::int64_t count = 0;
+  std::from_chars(rows.data(), rows.data() + rows.size(), count);
+  return count;
+}
+
 class PostgresConnection;
 
 /// Rows come one by one (libpq's single-row mode). The connection carries one answer at a time: whoever asks next makes the one before
@@ -323,10 +332,7 @@ Answer PostgresStatement::receive() {
     while (PQstatus(handle) == CONNECTION_OK && Answer(PQgetResult(handle))) {}
     fail(handle, answer.get(), fmt::format("running '{}'", text_));
   }
-  const std::string_view command = PQcmdStatus(answer.get());
-  const std::string_view rows = command.starts_with("SELECT") ? "" : PQcmdTuples(answer.get());
-  changed_ = 0;
-  std::from_chars(rows.data(), rows.data() + rows.size(), changed_);
+  changed_ = rows_written(answer);
   while (Answer(PQgetResult(handle))) {}
   return nullptr;
 }
@@ -396,13 +402,6 @@ std::vector<TableShape> PostgresConnection::tables() {
   return found;
 }
 
-std::int64_t rows_of(const Answer& answer) {
-  const std::string_view rows = PQcmdTuples(answer.get());
-  std::int64_t count = 0;
-  std::from_chars(rows.data(), rows.data() + rows.size(), count);
-  return count;
-}
-
 std::int64_t PostgresConnection::copy(const std::string& sql, std::span<const Column> columns, std::size_t rows) {
   constexpr std::size_t kPieceBytes = 256 * 1024;
   make_way();
@@ -418,7 +417,7 @@ std::int64_t PostgresConnection::copy(const std::string& sql, std::span<const Co
     piece.clear();
   }
   PQputCopyEnd(handle_, nullptr);
-  return rows_of(first_answer(fmt::format("running '{}'", sql)));
+  return rows_written(first_answer(fmt::format("running '{}'", sql)));
 }
 
 std::int64_t PostgresConnection::insert_arrays(const std::string& sql, std::span<const Column> columns, std::size_t first,
@@ -439,7 +438,7 @@ std::int64_t PostgresConnection::insert_arrays(const std::string& sql, std::span
   }
   const Answer answer(PQexecParams(handle_, sql.c_str(), int(columns.size()), nullptr, data.data(), lengths.data(), formats.data(), 1));
   if (PQresultStatus(answer.get()) != PGRES_COMMAND_OK) fail(handle_, answer.get(), fmt::format("running '{}'", sql));
-  return rows_of(answer);
+  return rows_written(answer);
 }
 
 // ---- addresses -----------------------------------------------------------------------------------------------------------------

@@ -76,17 +76,19 @@ class DayCompaction {
   core::Result<SegmentInfo> stage() {
     const fs::path staged = staging_of(journal_) / path_;
     fs::create_directories(staged.parent_path());
-    SegmentWriter writer(staged, names_, {{"tanhui.programme", segments_.front().programme}, {"tanhui.day", core::to_text(segments_.front().day)}});
+    SegmentWriter writer(staged, names_,
+                         {{"tanhui.programme", segments_.front().programme}, {"tanhui.day", core::to_text(segments_.front().day)}});
     RecordHasher hasher(names_);
     if (auto status = merge(writer, hasher); !status) return status.error();
     for (const auto& segment : segments_) {
       const auto edge = edges_.find(segment.run);
       if (edge == edges_.end() || edge->second.root() != segment.info.root)
-        return core::Error{core::ErrorCode::refused,
-                           "compaction.damaged",
-                           fmt::format("the records of run {} in '{}' do not hash to the root in the log", segment.run, segment.info.path.string()),
-                           "run `tanhui verify --all`; restore the file from a backup, then compact again",
-                           {{"path", segment.info.path.string()}}};
+        return core::Error{
+            core::ErrorCode::refused,
+            "compaction.damaged",
+            fmt::format("the records of run {} in '{}' do not hash to the root in the log", segment.run, segment.info.path.string()),
+            "run `tanhui verify --all`; restore the file from a backup, then compact again",
+            {{"path", segment.info.path.string()}}};
     }
     return writer.close();
   }
@@ -144,8 +146,9 @@ void place(db::Reader& reader, const fs::path& journal, const fs::path& path) {
     throw fs::filesystem_error("cannot place", staged, target, {errno, std::generic_category()});
   core::sync_folder(target.parent_path());
   std::set<std::string> named;
-  reader.each("SELECT DISTINCT path FROM segment WHERE path LIKE $1", [&](const db::Row& row) { named.insert(row.get<std::string>(0)); },
-              path.parent_path().string() + "/%");
+  reader.each(
+      "SELECT DISTINCT path FROM segment WHERE path LIKE $1", [&](const db::Row& row) { named.insert(row.get<std::string>(0)); },
+      path.parent_path().string() + "/%");
   for (const auto& item : fs::directory_iterator(target.parent_path())) {
     const fs::path name = path.parent_path() / item.path().filename();
     if (item.path().extension() == ".parquet" && !named.contains(name.string())) fs::remove(item.path());

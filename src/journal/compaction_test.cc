@@ -87,7 +87,8 @@ TEST(Compaction, ACrashAtAnyMomentIsMadeGood) {
   const fs::path journal = world.folder / "journal";
   const std::string day = "programme=city/day=" + core::to_text(core::Day{20'148}) + "/";
   const std::string first = *core::read_file(journal / (day + "run-000001.parquet"));
-  const fs::path staged = journal / ".staging/compaction" / (day + "runs-000001-000002.parquet"), placed = journal / (day + "runs-000001-000002.parquet");
+  const fs::path staged = journal / ".staging/compaction" / (day + "runs-000001-000002.parquet"),
+                 placed = journal / (day + "runs-000001-000002.parquet");
   // before the commit: what was staged goes
   fs::create_directories(staged.parent_path());
   core::write_file(staged, "half a file", 0644);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <sodium.h>
 
-
 #include "core/files.h"
 #include "core/invariant.h"
 #include "journal/tiles.h"

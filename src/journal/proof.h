@@ -1,4 +1,5 @@
-// journal/proof.h: a proof that a record is in the log, in one JSON document that needs nothing else but the log's public key to be checked.
+// journal/proof.h: a proof that a record is in the log, in one JSON document that needs nothing else but the log's public key to be
+// checked.
 //
 //   {"format":"tanhui-proof","version":1,
 //    "records":[{"record":{...},           what the bytes say, to be read by people; checked against them
@@ -9,8 +10,9 @@
 //    "checkpoint":"...",                   the signed note (note.h) whose root the paths end in
 //    "keys":[{"entry":"{...}","log_index":N,"log_path":[B...],"checkpoint":"..."}...]}
 //
-// B is base64. `keys` hands over from the log's first key to the one that signed, one entry for each change; each is proved under a checkpoint
-// that the key before signed. A record that was adjusted later has several rows; its milligrams are their sum, and all of them are there.
+// B is base64. `keys` hands over from the log's first key to the one that signed, one entry for each change; each is proved under a
+// checkpoint that the key before signed. A record that was adjusted later has several rows; its milligrams are their sum, and all of them
+// are there.
 #pragma once
 #include <filesystem>
 #include <optional>

@@ -112,7 +112,8 @@ TEST(Witness, SignsOnlyWhatGrows) {
   journal.book(2, 3);
   EXPECT_EQ(verify_proof(journal.prove(1), journal.first_key, keys).error().id, "proof.wrong") << "nobody witnessed the new checkpoint";
   EXPECT_EQ(witness.add_checkpoint(*witness_request(journal.database, journal.folder.path(), seen - 1), 78).status, 409);
-  EXPECT_EQ(witness.add_checkpoint(*witness_request(journal.database, journal.folder.path(), seen - 1), 78).body, std::to_string(seen) + "\n");
+  EXPECT_EQ(witness.add_checkpoint(*witness_request(journal.database, journal.folder.path(), seen - 1), 78).body,
+            std::to_string(seen) + "\n");
   const std::string second = *witness_request(journal.database, journal.folder.path(), seen);
   std::string forged = second;
   forged[second.find('\n') + 3] ^= 1;  // in the proof
@@ -141,7 +142,10 @@ TEST(Witness, RefusesWhatIsNotItsLogs) {
 
 TEST(Witness, ALogThatShowsTwoHistoriesIsFoundOut) {
   SmallJournal journal;
-  const std::string key = *[&] { std::ifstream in(journal.folder / "log.key"); return std::optional(std::string(std::istreambuf_iterator<char>(in), {})); }();
+  const std::string key = *[&] {
+    std::ifstream in(journal.folder / "log.key");
+    return std::optional(std::string(std::istreambuf_iterator<char>(in), {}));
+  }();
   const Signer liar = *Signer::parse(key);
   const Signer signer = Signer::generate("witness.example/w", KeyType::witness);
   const Witness witness(signer, journal.first_key, journal.folder / "seen");

@@ -62,7 +62,8 @@ class ProofReading {
 
   ProvenRecords read(const boost::json::value& document, const PublicKey& log_key) {
     const core::MemberReader in(document, "the document");
-    if (in.text("format") != kProofFormat || in.integer("version") != kProofVersion) in.fail("format", "is not one that this program knows");
+    if (in.text("format") != kProofFormat || in.integer("version") != kProofVersion)
+      in.fail("format", "is not one that this program knows");
     const Note note = note_of(in.text("checkpoint"));
     result_.checkpoint = checkpoint_of(note);
     result_.signed_by = follow_keys(in, log_key, note);
@@ -128,7 +129,8 @@ class ProofReading {
     const auto entry = parse_entry(entry_text);
     const auto* segment = entry ? std::get_if<SegmentEntry>(&*entry) : nullptr;
     if (segment == nullptr) in.fail("entry", "is not the entry of a segment");
-    if (in.value("record") != record_json(*record, *segment)) throw Refused{wrong("what it says of a record is not what the record's bytes say")};
+    if (in.value("record") != record_json(*record, *segment))
+      throw Refused{wrong("what it says of a record is not what the record's bytes say")};
     check_in_log(in, entry_text, result_.checkpoint);
     if (!core::merkle::includes(core::merkle::leaf_hash(bytes), index_member(in, "index"), std::uint64_t(segment->records),
                                 path_member(in, "path"), segment->root))

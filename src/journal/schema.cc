@@ -1,7 +1,5 @@
 #include "journal/schema.h"
 
-
-
 namespace tanhui::journal {
 namespace {
 

@@ -79,7 +79,8 @@ WitnessAnswer Witness::add_checkpoint(std::string_view text, std::uint64_t posix
   if (stored && !remembered) return {500, "what the witness remembers cannot be read\n"};
   const std::uint64_t known = remembered ? remembered->size : 0;
   if (request->old_size != known) return {409, fmt::format("{}\n", known)};
-  const bool grows = known == 0 ? request->path.empty() : core::merkle::consistent(known, remembered->root, shown.size, shown.root, request->path);
+  const bool grows =
+      known == 0 ? request->path.empty() : core::merkle::consistent(known, remembered->root, shown.size, shown.root, request->path);
   if (!grows) return {422, "the checkpoint does not grow from the one that was seen\n"};
   core::write_file(memory_, to_text(request->note), 0600);
   return {200, signer_.sign(request->note.text, posix_seconds).line()};

@@ -1,6 +1,6 @@
 // journal/witness.h: somebody who is not the operator remembers the largest checkpoint of a log and signs only what grows from it, so an
-// operator cannot show one log to some and another to others. C2SP tlog-witness and tlog-cosignature; the messages are the same whether they
-// go by HTTP, by mail or by hand.
+// operator cannot show one log to some and another to others. C2SP tlog-witness and tlog-cosignature; the messages are the same whether
+// they go by HTTP, by mail or by hand.
 //
 //   request   old <size>, up to 63 base64 hashes of a consistency proof, an empty line, the checkpoint
 //   answer    200 the cosignature line · 400 old size beyond the new · 403 not the log's signature · 404 another log
