@@ -24,6 +24,7 @@ DESIGN = {
     "ledger": BASE,
     "journal": BASE,
     "identity": BASE,
+    "backup": BASE + ["ledger", "journal", "identity"],
     "methodology": ["core"],
     "activity": ACCOUNTING,
     "incentive": BASE + ["ledger", "journal", "identity"],

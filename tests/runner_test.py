@@ -52,7 +52,7 @@ def update_rewrites_only_what_failed():
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "s.txt"
         path.write_text("# title\n$ echo a\nwrong\n\n$ echo 5; exit 3\n<number>\n[exit 3]\n\n$ echo '# x'\n", encoding="utf-8")
-        runner.update(path, runner.run_story(path, "/nonexistent", False)[0])
+        runner.update(path, runner.run_story(path, "sqlite", "/nonexistent", False)[0])
         return path.read_text(encoding="utf-8") == "# title\n$ echo a\na\n\n$ echo 5; exit 3\n<number>\n[exit 3]\n\n$ echo '# x'\n\\# x\n"
 
 
@@ -67,7 +67,8 @@ def counts_see_crashes_and_leaks():
         folder = pathlib.Path(name)
         (folder / "ctest.xml").write_text(
             '<testsuite><testcase name="good" status="run"/><testcase name="leaky" status="fail"/><testcase name="crashed" status="fail"/>'
-            '<testcase name="missing" status="notrun"/></testsuite>', encoding="utf-8")
+            '<testcase name="missing" status="notrun"/>'
+            '<testcase name="server" status="notrun"><skipped message="SKIP_RETURN_CODE=77"/></testcase></testsuite>', encoding="utf-8")
         suite = {"testsuites": [{"name": "S", "testsuite": [
             {"name": "a", "status": "RUN", "result": "COMPLETED"}, {"name": "b", "status": "RUN", "result": "SKIPPED"},
             {"name": "c", "status": "NOTRUN", "result": "SUPPRESSED"}]}]}
@@ -75,7 +76,7 @@ def counts_see_crashes_and_leaks():
         (folder / "leaky_test.json").write_text(json.dumps(suite), encoding="utf-8")
         (folder / "crashed_test.json").write_text('{"testsuites": [', encoding="utf-8")
         passed, failed, skipped = count_tests.count(folder, ["lint=failed"])
-        return (passed, failed, skipped) == (2, ["leaky: as a whole", "crashed", "missing", "lint"], 2)
+        return (passed, failed, skipped) == (2, ["leaky: as a whole", "crashed", "missing", "lint"], 3)
 
 
 def main():

@@ -1,4 +1,5 @@
 """Runs the stories of tests/scenario: input, command, expected output. tests/scenario/README.md tells how a story is written.
+Each runs on SQLite and, when TANHUI_TEST_POSTGRES names a server (tests/with_postgres starts one), once more with its accounts there.
 
     scenario_runner.py --bin DIR [--update] [--keep] [--jobs N] [FILE.txt ...]
 
@@ -10,6 +11,7 @@ import argparse
 import concurrent.futures
 import dataclasses
 import difflib
+import itertools
 import os
 import pathlib
 import re
@@ -23,6 +25,7 @@ from report import Report  # noqa: E402
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 COMMAND_SECONDS_MAX = 120
+SCHEMAS = itertools.count(1)
 PLACEHOLDERS = {
     "<number>": r"[-+]?\d[\d,_ ]*(?:\.\d+)?",
     "<rate>": r"\d[\d,]*(?:\.\d+)? ?[kMG]?(?: ?[A-Za-z]+)?/s",
@@ -105,18 +108,28 @@ def matches(expected, real):
     return bool(real) and re.fullmatch(line_pattern(expected[0]), real[0].rstrip()) is not None and matches(expected[1:], real[1:])
 
 
-def environment(folder, bin_folder):
+def new_schema():
+    """The address of a new, empty schema on the test server; None when there is no server."""
+    server = os.environ.get("TANHUI_TEST_POSTGRES")
+    if not server:
+        return None
+    name = f"scenario_{os.getpid()}_{next(SCHEMAS)}"
+    subprocess.run(["psql", "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", f"--command=CREATE SCHEMA {name}", server], check=True)
+    return f"{server}{'&' if '?' in server else '?'}options=-csearch_path%3D{name}"
+
+
+def environment(folder, bin_folder, databases):
     """Nothing of the caller's settings reaches a story, except the path."""
     kept = {name: os.environ[name] for name in ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS") if name in os.environ}
     return kept | {"PATH": f"{bin_folder}:{kept.get('PATH', os.defpath)}", "HOME": str(folder), "SOURCE": str(SOURCE), "LC_ALL": "C.UTF-8",
                    "TZ": "UTC", "COLUMNS": "120", "NO_COLOR": "1", "TANHUI_INSTANCE": str(folder / ".instance"),
-                   "TANHUI_HOME": str(SOURCE)}
+                   "TANHUI_HOME": str(SOURCE)} | databases
 
 
-def run_command(step, folder, bin_folder):
+def run_command(step, folder, bin_folder, databases):
     """None, or how the command differed from what the story expects."""
     try:
-        done = subprocess.run(["sh", "-c", step.text], cwd=folder, env=environment(folder, bin_folder), stdin=subprocess.DEVNULL,
+        done = subprocess.run(["sh", "-c", step.text], cwd=folder, env=environment(folder, bin_folder, databases), stdin=subprocess.DEVNULL,
                               capture_output=True, timeout=COMMAND_SECONDS_MAX)
     except subprocess.TimeoutExpired:
         return Failure(step, f"took longer than {COMMAND_SECONDS_MAX} s", step.body)
@@ -132,7 +145,7 @@ def run_command(step, folder, bin_folder):
     return None
 
 
-def run_steps(steps, bin_folder, keep=False):
+def run_steps(steps, bin_folder, keep=False, databases=None):
     """Runs the steps in a fresh folder and instance. All commands run even when one differs: the later ones often tell why."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="tanhui-scenario-")).resolve()
     failures = []
@@ -142,7 +155,7 @@ def run_steps(steps, bin_folder, keep=False):
                 target = folder / step.text
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_text("".join(line + "\n" for line in step.body), encoding="utf-8")
-            elif failure := run_command(step, folder, bin_folder):
+            elif failure := run_command(step, folder, bin_folder, databases or {}):
                 failures.append(failure)
     finally:
         if keep:
@@ -166,14 +179,28 @@ def update(path, failures):
     path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
 
 
-def run_story(path, bin_folder, keep):
+def stores_of(lines):
+    """What a story runs on: both, unless a line says '# only on sqlite' or '# needs postgresql' (whose address it finds in $POSTGRES)."""
+    if "# needs postgresql" in lines:
+        return ["sqlite"] if os.environ.get("TANHUI_TEST_POSTGRES") else []
+    both = "# only on sqlite" not in lines and os.environ.get("TANHUI_TEST_POSTGRES")
+    return ["sqlite", "postgresql"] if both else ["sqlite"]
+
+
+def run_story(path, store, bin_folder, keep):
+    lines = path.read_text(encoding="utf-8").splitlines()
     try:
-        steps = parse(path.read_text(encoding="utf-8").splitlines())
+        steps = parse(lines)
     except ValueError as problem:
         return [], f"{path}: {problem}"
     if not any(step.kind == "$" for step in steps):
         return [], f"{path}: the story runs no command"
-    failures = run_steps(steps, bin_folder, keep)
+    databases = {}
+    if store == "postgresql":
+        databases = {"TANHUI_DATABASE": new_schema()}
+    elif "# needs postgresql" in lines:
+        databases = {"POSTGRES": new_schema()}
+    failures = run_steps(steps, bin_folder, keep, databases)
     return failures, describe(path.name, failures)
 
 
@@ -188,10 +215,11 @@ def main():
     stories = options.files or sorted((SOURCE / "tests" / "scenario").glob("*.txt"))
     bin_folder = str(pathlib.Path(options.bin).resolve())
     report = Report("scenario")
+    runs = [(path, store) for path in stories for store in stores_of(path.read_text(encoding="utf-8").splitlines())]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        for path, (failures, problem) in zip(stories, pool.map(lambda path: run_story(path, bin_folder, options.keep), stories)):
-            report.add(path.stem, problem)
-            if options.update and failures:
+        for (path, store), (failures, problem) in zip(runs, pool.map(lambda run: run_story(*run, bin_folder, options.keep), runs)):
+            report.add(path.stem if store == "sqlite" else f"{path.stem} on {store}", problem)
+            if options.update and failures and store == "sqlite":
                 update(path, failures)
                 print(f"    updated {path}")
     report.close()

@@ -14,6 +14,7 @@
 #include "activity/account.h"
 #include "activity/recalculate.h"
 #include "activity/recheck.h"
+#include "db/test_database.h"
 #include "journal/catalogue.h"
 #include "ledger/ledger.h"
 
@@ -56,7 +57,7 @@ class City {
   explicit City(const identity::Programme& programme = test::programme())
       : programme_(programme), folder_(fs::temp_directory_path() / fs::path("tanhui-test-" + std::to_string(std::random_device{}()))) {
     fs::create_directories(folder_);
-    instance_.emplace(*identity::Instance::open_or_create(folder_ / "instance"));
+    instance_.emplace(*identity::Instance::open_or_create(folder_ / "instance", db::test::fresh_store()));
   }
   ~City() {
     instance_.reset();

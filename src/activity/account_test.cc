@@ -1,4 +1,4 @@
-// The laws of the run as a whole, on a real SQLite and real segments in a temporary folder.
+// The laws of the run as a whole, on a real database and real segments in a temporary folder.
 #include "activity/account_fixture.h"
 
 namespace tanhui::activity {

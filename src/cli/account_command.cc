@@ -43,7 +43,7 @@ int run(const Options& options, const Shell& shell) {
   if (!programme) return complain(programme.error(), shell.chinese());
   const auto library = shell.library();
   if (!library) return complain(library.error(), shell.chinese());
-  auto instance = identity::Instance::open_or_create(shell.instance);
+  auto instance = shell.open_or_create_instance();
   if (!instance) return complain(instance.error(), shell.chinese());
 
   request.dry_run = options.dry_run;

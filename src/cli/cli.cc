@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "cli/account_command.h"
+#include "cli/backup_commands.h"
 #include "cli/interrupt.h"
 #include "cli/methodology_commands.h"
 #include "cli/people_commands.h"
@@ -44,6 +45,8 @@ int parse_and_run(int argc, char** argv) {
   shell.home = find_home(argv[0]);
   const char* instance = std::getenv("TANHUI_INSTANCE");
   shell.instance = instance != nullptr && *instance != '\0' ? instance : ".instance";
+  const char* database = std::getenv("TANHUI_DATABASE");
+  if (database != nullptr) shell.database = database;
   const char* language = std::getenv("LANG");
   if (language != nullptr && std::string_view(language).starts_with("zh")) shell.language = "zh";
   int exit_code = kOk;
@@ -52,6 +55,10 @@ int parse_and_run(int argc, char** argv) {
   app.set_version_flag("--version", "tanhui 0.1.0");
   app.add_option("--instance", shell.instance,
                  "folder of the installation: accounts, journal, key (default .instance, or TANHUI_INSTANCE)");
+  app.add_option(
+      "--database", shell.database,
+      "where the accounts are: postgresql://user@host/name, or a SQLite file (default: tanhui.db in the instance's folder, or what "
+      "was given at first, or TANHUI_DATABASE)");
   app.add_option("--home", shell.home, "folder with methodologies/, programmes/, profiles/ (default: the source tree, or TANHUI_HOME)");
   app.add_option("--lang", shell.language, "en or zh")->check(CLI::IsMember({"en", "zh"}));
   app.require_subcommand(1);
@@ -62,6 +69,7 @@ int parse_and_run(int argc, char** argv) {
   add_sample_commands(app, shell, exit_code);
   add_verify_commands(app, shell, exit_code);
   add_seal_command(app, shell, exit_code);
+  add_backup_commands(app, shell, exit_code);
   add_methodology_commands(app, exit_code, std::cout, std::cerr, &shell.home, &shell.language);
   try {
     app.parse(argc, argv);

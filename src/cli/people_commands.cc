@@ -165,7 +165,7 @@ core::Result<core::Zone> zone_of(const std::vector<Line>& lines, const Options& 
 }
 
 int statement(const Options& options, const Shell& shell) {
-  auto instance = identity::Instance::open(shell.instance);
+  auto instance = shell.open_instance();
   if (!instance) return complain(instance.error(), shell.chinese());
   auto opened = *std::move(instance);
   const auto first = day_option(options.first, core::kFirstDay), last = day_option(options.last, core::kLastDay);
@@ -193,7 +193,7 @@ int statement(const Options& options, const Shell& shell) {
 }
 
 int balance(const Options& options, const Shell& shell) {
-  auto instance = identity::Instance::open(shell.instance);
+  auto instance = shell.open_instance();
   if (!instance) return complain(instance.error(), shell.chinese());
   auto opened = *std::move(instance);
   if (auto status = ledger::check(opened.database()); !status) return complain(status.error(), shell.chinese());

@@ -27,7 +27,7 @@ int seal(const Options& options, const Shell& shell) {
                      "add --compact to gather the small segments of each day into one file",
                      {}},
                     shell.chinese());
-  auto instance = identity::Instance::open(shell.instance);
+  auto instance = shell.open_instance();
   if (!instance) return complain(instance.error(), shell.chinese());
   auto opened = *std::move(instance);
   auto lock = opened.lock_for_run();

@@ -23,9 +23,12 @@ enum Exit : int {
 struct Shell {
   std::filesystem::path home;      // has methodologies/, programmes/, profiles/
   std::filesystem::path instance;  // --instance, TANHUI_INSTANCE or .instance
+  std::string database;            // --database, TANHUI_DATABASE; empty: the one that the instance remembers
   std::string language = "en";     // en or zh
   bool chinese() const { return language == "zh"; }
 
+  core::Result<identity::Instance> open_instance() const { return identity::Instance::open(instance, database); }
+  core::Result<identity::Instance> open_or_create_instance() const { return identity::Instance::open_or_create(instance, database); }
   core::Result<methodology::Library> library() const;
   core::Result<identity::Programme> programme(const std::string& id) const { return identity::find_programme(home / "programmes", id); }
   /// A profile by name (profiles/NAME.yaml) or path.

@@ -90,7 +90,7 @@ std::string audit_json(const activity::AuditReport& report) {
 }
 
 int verify_all(const Options& options, const Shell& shell) {
-  auto instance = identity::Instance::open(shell.instance);
+  auto instance = shell.open_instance();
   if (!instance) return complain(instance.error(), shell.chinese());
   auto opened = *std::move(instance);
   const auto library = shell.library();
@@ -141,7 +141,7 @@ std::uint64_t event_of(const std::string& record) {
 }
 
 int prove(const Options& options, const Shell& shell) {
-  auto instance = identity::Instance::open(shell.instance);
+  auto instance = shell.open_instance();
   if (!instance) return complain(instance.error(), shell.chinese());
   auto opened = *std::move(instance);
   journal::ProofRequest request{event_of(options.record), {}, options.programme};
@@ -233,7 +233,7 @@ int verify(const Options& options, const Shell& shell) {
 // ---- the log and its witnesses ----------------------------------------------------------------------------------------------------
 
 int show_log(const Options& options, const Shell& shell) {
-  auto instance = identity::Instance::open(shell.instance);
+  auto instance = shell.open_instance();
   if (!instance) return complain(instance.error(), shell.chinese());
   auto opened = *std::move(instance);
   auto snapshot = opened.database().snapshot();
@@ -263,7 +263,7 @@ int show_log(const Options& options, const Shell& shell) {
 }
 
 int rotate_key(const Options&, const Shell& shell) {
-  auto instance = identity::Instance::open(shell.instance);
+  auto instance = shell.open_instance();
   if (!instance) return complain(instance.error(), shell.chinese());
   auto opened = *std::move(instance);
   auto lock = opened.lock_for_run();
@@ -281,7 +281,7 @@ int rotate_key(const Options&, const Shell& shell) {
 }
 
 int request_cosignature(const Options& options, const Shell& shell) {
-  auto instance = identity::Instance::open(shell.instance);
+  auto instance = shell.open_instance();
   if (!instance) return complain(instance.error(), shell.chinese());
   auto opened = *std::move(instance);
   auto snapshot = opened.database().snapshot();
@@ -296,7 +296,7 @@ int add_cosignature(const Options& options, const Shell& shell) {
   if (!key) return complain(key.error(), shell.chinese());
   const auto line = read_input(options.proof);
   if (!line) return complain(line.error(), shell.chinese());
-  auto instance = identity::Instance::open(shell.instance);
+  auto instance = shell.open_instance();
   if (!instance) return complain(instance.error(), shell.chinese());
   auto opened = *std::move(instance);
   auto log = journal::Log::open(opened.folder(), opened.database(), now_ms());

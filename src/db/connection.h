@@ -1,4 +1,4 @@
-// db/connection.h: what a store must be able to do. Private to this folder; sqlite.cc implements it.
+// db/connection.h: what a store must be able to do. Private to this folder; sqlite.cc and postgres.cc implement it.
 #pragma once
 #include <memory>
 #include <span>
@@ -34,12 +34,24 @@ class Connection {
   virtual void commit() = 0;
   virtual void rollback() noexcept = 0;
   virtual bool in_transaction() const = 0;
+  virtual bool usable() noexcept = 0;  // not lost, as far as one can tell without asking the store
   virtual bool has_table(std::string_view name) = 0;
   virtual void run_script(const std::string& portable_sql) = 0;  // several statements, for migrations
-  virtual std::string bulk_sql(std::string_view table, std::span<const std::string_view> columns, std::string_view conflict) const = 0;
+  virtual std::string bulk_sql(std::string_view table, std::span<const std::string_view> columns, std::string_view conflict) = 0;
   virtual std::int64_t bulk(const std::string& sql, std::span<const Column> columns, std::size_t rows) = 0;
+  virtual std::vector<TableShape> tables() = 0;
+  virtual bool save_own_file(const std::string& file) = 0;  // see Database::save_own_file
+  virtual bool try_lock(std::string_view name) = 0;         // see Database::try_lock
+  virtual void unlock(std::string_view name) noexcept = 0;
+
+  /// A statement failed inside the open transaction: what is left is to roll back (PostgreSQL insists, so SQLite is held to it too).
+  bool spoiled = false;
 };
 
 core::Result<std::shared_ptr<Connection>> open_sqlite(const std::string& path);
+core::Result<std::shared_ptr<Connection>> open_postgres(const std::string& url);
+bool is_postgres(std::string_view where);
+/// The address without its password: for messages, and to tell whether two addresses mean the same store. Errors: db.bad-address.
+core::Result<std::string> postgres_name(const std::string& url);
 
 }  // namespace tanhui::db

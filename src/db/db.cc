@@ -27,9 +27,15 @@ std::size_t rows_in(std::span<const Column> columns) {
   std::optional<std::size_t> rows;
   for (const Column& column : columns) {
     if (std::holds_alternative<std::int64_t>(column)) continue;
-    const std::size_t size = column.index() == 0   ? std::get<0>(column).size()
-                             : column.index() == 1 ? std::get<1>(column).size()
-                                                   : std::get<2>(column).size();
+    const std::size_t size = std::visit(
+        [](const auto& values) -> std::size_t {
+          if constexpr (std::is_same_v<std::decay_t<decltype(values)>, std::int64_t>) {
+            return 0;
+          } else {
+            return values.size();
+          }
+        },
+        column);
     core::invariant(!rows || *rows == size, "the columns of a batch have the same length");
     rows = size;
   }
@@ -37,68 +43,115 @@ std::size_t rows_in(std::span<const Column> columns) {
   return *rows;
 }
 
+/// Does something to the store; a failure spoils the transaction that is open.
+template <class Work>
+auto sent(Connection& connection, Work work) {
+  core::invariant(!connection.spoiled, "a transaction in which a statement failed is rolled back");
+  try {
+    return work();
+  } catch (const Failure&) {
+    connection.spoiled = connection.in_transaction();
+    throw;
+  }
+}
+
+void begin(Connection& connection, Begin kind) {
+  core::invariant(!connection.in_transaction(), "a connection has one transaction at a time");
+  connection.spoiled = false;
+  connection.begin(kind);
+}
+
+void roll_back_if_open(const std::shared_ptr<Connection>& connection) {
+  if (connection && connection->in_transaction()) connection->rollback();
+  if (connection) connection->spoiled = false;
+}
+
 }  // namespace
 
 void Reader::visit_rows(std::string_view sql, std::span<const Parameter> parameters, const std::function<void(const Row&)>& visit) {
-  InUse statement(connection_->prepare(sql));
-  statement->bind(parameters);
-  while (statement->step()) visit(Row(*statement));
+  InUse statement(sent(*connection_, [&] { return connection_->prepare(sql); }));
+  sent(*connection_, [&] { statement->bind(parameters); });
+  while (sent(*connection_, [&] { return statement->step(); })) visit(Row(*statement));
 }
 
 std::int64_t Transaction::exec_with(std::string_view sql, std::span<const Parameter> parameters) {
-  InUse statement(connection_->prepare(sql));
-  statement->bind(parameters);
-  while (statement->step()) {}
-  return statement->changed();
+  return sent(*connection_, [&] {
+    InUse statement(connection_->prepare(sql));
+    statement->bind(parameters);
+    while (statement->step()) {}
+    return statement->changed();
+  });
 }
 
-Transaction::Transaction(std::shared_ptr<Connection> connection) : Reader(std::move(connection)) {
-  core::invariant(!connection_->in_transaction(), "a connection has one transaction at a time");
-  connection_->begin(Begin::write);
+std::vector<TableShape> Reader::tables() {
+  auto tables = sent(*connection_, [&] { return connection_->tables(); });
+  std::erase_if(tables, [](const TableShape& table) { return table.name == "schema_version"; });
+  std::sort(tables.begin(), tables.end(), [](const TableShape& a, const TableShape& b) { return a.name < b.name; });
+  return tables;
 }
-Transaction::~Transaction() {
-  if (connection_ && connection_->in_transaction()) connection_->rollback();
-}
+
+Transaction::Transaction(std::shared_ptr<Connection> connection) : Reader(std::move(connection)) { db::begin(*connection_, Begin::write); }
+Transaction::~Transaction() { roll_back_if_open(connection_); }
 void Transaction::commit() {
   core::invariant(connection_ != nullptr, "a transaction is committed once");
-  connection_->commit();
+  sent(*connection_, [&] { connection_->commit(); });
   connection_.reset();
 }
 
-Snapshot::Snapshot(std::shared_ptr<Connection> connection) : Reader(std::move(connection)) {
-  core::invariant(!connection_->in_transaction(), "a connection has one transaction at a time");
-  connection_->begin(Begin::read);
+Snapshot::Snapshot(std::shared_ptr<Connection> connection) : Reader(std::move(connection)) { db::begin(*connection_, Begin::read); }
+Snapshot::~Snapshot() { roll_back_if_open(connection_); }
+
+Lock& Lock::operator=(Lock&& other) noexcept {
+  std::swap(connection_, other.connection_);
+  std::swap(name_, other.name_);
+  return *this;
 }
-Snapshot::~Snapshot() {
-  if (connection_ && connection_->in_transaction()) connection_->rollback();
+Lock::~Lock() {
+  if (connection_) connection_->unlock(name_);
+}
+
+core::Result<std::string> Database::name_of(std::string_view where) {
+  constexpr std::string_view kSqlite = "sqlite:";
+  if (is_postgres(where)) return postgres_name(std::string(where));
+  if (const auto scheme = where.find("://"); scheme != std::string_view::npos)
+    return core::Error{core::ErrorCode::invalid_input,
+                       "db.unknown-store",
+                       fmt::format("'{}://' names a store that this program does not have", where.substr(0, scheme)),
+                       "give the path of a file, which becomes a SQLite database, or postgresql://user@host/name",
+                       {{"store", std::string(where.substr(0, scheme))}}};
+  if (where.starts_with(kSqlite)) where.remove_prefix(kSqlite.size());
+  return std::string(where);
 }
 
 core::Result<Database> Database::open(std::string_view where) {
-  constexpr std::string_view kSqlite = "sqlite:";
-  if (where.find("://") != std::string_view::npos)
-    return core::Error{core::ErrorCode::invalid_input,
-                       "db.unknown-store",
-                       fmt::format("'{}' names a store that this build does not have", where),
-                       "give the path of a file, which becomes a SQLite database",
-                       {{"store", std::string(where)}}};
-  if (where.starts_with(kSqlite)) where.remove_prefix(kSqlite.size());
-  auto connection = open_sqlite(std::string(where));
+  const auto name = name_of(where);
+  if (!name) return name.error();
+  auto connection = is_postgres(where) ? open_postgres(std::string(where)) : open_sqlite(*name);
   if (!connection) return connection.error();
-  if (const auto migrated = migrate(**connection, migrations(), where); !migrated) return migrated.error();
-  return Database(*connection, std::string(where));
+  if (const auto migrated = migrate(**connection, migrations(), *name); !migrated) return migrated.error();
+  return Database(*connection, *name);
 }
 
-BulkInsert::BulkInsert(Transaction& tx, std::string_view table, std::initializer_list<std::string_view> columns, std::string_view conflict)
+std::optional<Lock> Database::try_lock(std::string_view name) {
+  if (!connection_->try_lock(name)) return std::nullopt;
+  return Lock(connection_, std::string(name));
+}
+
+bool Database::usable() { return !connection_->in_transaction() && connection_->usable(); }
+
+bool Database::save_own_file(const std::string& file) { return connection_->save_own_file(file); }
+
+BulkInsert::BulkInsert(Transaction& tx, std::string_view table, std::span<const std::string_view> columns, std::string_view conflict)
     : connection_(tx.connection_), width_(columns.size()) {
-  core::invariant(width_ >= 1 && width_ <= kColumnsMax, "a bulk insert has one to eight columns");
-  sql_ = connection_->bulk_sql(table, {columns.begin(), columns.size()}, conflict);
+  core::invariant(width_ >= 1 && width_ <= kColumnsMax, "a bulk insert has between one column and kColumnsMax");
+  sql_ = sent(*connection_, [&] { return connection_->bulk_sql(table, columns, conflict); });
 }
 
 std::int64_t BulkInsert::insert(std::span<const Column> columns) {
   core::invariant(columns.size() == width_, "a batch has the columns of its statement");
   core::invariant(connection_->in_transaction(), "a bulk insert belongs to an open transaction");
   const std::size_t rows = rows_in(columns);
-  return rows == 0 ? 0 : connection_->bulk(sql_, columns, rows);
+  return rows == 0 ? 0 : sent(*connection_, [&] { return connection_->bulk(sql_, columns, rows); });
 }
 
 }  // namespace tanhui::db

@@ -1,12 +1,14 @@
-// db/db.h: one small interface over the stores. SQLite (one file, WAL) today; whoever includes this cannot tell which store it is.
+// db/db.h: one small interface over the stores: SQLite (one file, WAL) and PostgreSQL. Whoever includes this cannot tell which it is.
 //
-//   auto database = db::Database::open("city.db");                       // migrates itself; Result
+//   auto database = db::Database::open("city.db");                       // or postgresql://…; migrates itself; Result
 //   auto posted = database->transact([&](db::Transaction& tx) { ... return Result<T>; });   // commits on success only
 //   for (auto [id, name] : database->query<std::int64_t, std::string>("SELECT id, name FROM source WHERE id > $1", 7)) ...
 //
-// SQL is written once for all stores: parameters are $1, $2, ... ; types BIGINT, TEXT, BYTEA; upserts by ON CONFLICT.
-// Errors: what a user can mend (no such folder, not a database, made by a newer program) is a Result of open; everything else throws
-// db::Failure. A Database is one connection and belongs to one thread at a time; open another one for another thread.
+// SQL is written once for all stores: parameters are $1, $2, ... ; types BIGINT, TEXT, BYTEA; upserts by ON CONFLICT; a sum is CAST AS
+// BIGINT. Texts compare byte by byte. One writer at a time, readers never wait, on every store: decision 0013 has the locks and isolation
+// levels. Errors: what a user can mend (no such folder, no such server, made by a newer program) is a Result of open; everything else
+// throws db::Failure. After a statement threw, its transaction can only be rolled back. A Database is one connection and belongs to one
+// thread at a time; open another one for another thread, or take one from a Pool (db/pool.h).
 #pragma once
 #include <functional>
 #include <memory>
@@ -25,10 +27,25 @@ namespace tanhui::db {
 
 class Connection;  // one store behind one connection; private to this folder
 
+constexpr std::size_t kRowsHeldMax = 100'000;
+
+/// A table as the store describes it; db/copy.h uses it.
+struct TableShape {
+  struct Column {
+    std::string name;
+    Parameter::Kind kind;  // integer, text or bytes
+  };
+  std::string name;
+  std::vector<Column> columns;       // in their order
+  std::vector<std::string> key;      // columns of the primary key, in its order
+  std::vector<std::string> parents;  // tables that it refers to
+};
+
 /// Questions to the store. Database answers from what is committed, Transaction and Snapshot from inside themselves.
 class Reader {
  public:
-  /// Calls `visit(row)` for each row, in the order of the store.
+  /// Calls `visit(row)` for each row, in the order of the store. Rows stream: millions need no memory. A question that is asked inside
+  /// `visit` makes PostgreSQL send the rest of the outer one first, so it is allowed while at most kRowsHeldMax rows are left of that.
   template <class Visit, class... Args>
   void each(std::string_view sql, Visit visit, const Args&... args) {
     const std::array<Parameter, sizeof...(Args)> parameters{Parameter(args)...};
@@ -53,6 +70,9 @@ class Reader {
       return rows.empty() ? std::optional<std::tuple<Columns...>>() : std::optional(std::move(rows.front()));
     }
   }
+
+  /// All tables but schema_version, in the order of their names.
+  std::vector<TableShape> tables();
 
   Reader(Reader&&) = default;
   Reader& operator=(Reader&&) = default;
@@ -84,7 +104,8 @@ class Transaction : public Reader {
     return exec_with(sql, parameters);
   }
   std::int64_t exec_with(std::string_view sql, std::span<const Parameter> parameters);
-  /// Durable when it returns (synchronous=FULL).
+  /// Durable when it returns (SQLite synchronous=FULL, PostgreSQL synchronous_commit). When the connection is lost meanwhile it throws,
+  /// and only asking again tells whether it was booked: that is what idempotency keys are for.
   void commit();
 
  private:
@@ -93,7 +114,7 @@ class Transaction : public Reader {
   explicit Transaction(std::shared_ptr<Connection> connection);
 };
 
-/// One unchanging view of the store for several questions.
+/// One unchanging view of the store, as of its first question.
 class Snapshot : public Reader {
  public:
   Snapshot(Snapshot&&) = default;
@@ -105,11 +126,29 @@ class Snapshot : public Reader {
   explicit Snapshot(std::shared_ptr<Connection> connection);
 };
 
+/// A name that nobody else can take, on any machine that uses the store, until this dies, its connection dies, or the process does.
+class Lock {
+ public:
+  Lock(Lock&&) noexcept = default;
+  Lock& operator=(Lock&& other) noexcept;
+  ~Lock();
+
+ private:
+  friend class Database;
+  Lock(std::shared_ptr<Connection> connection, std::string name) : connection_(std::move(connection)), name_(std::move(name)) {}
+  std::shared_ptr<Connection> connection_;
+  std::string name_;
+};
+
 class Database : public Reader {
  public:
-  /// Opens or creates the store and brings its tables up to date. `where` is a file path, "sqlite:<path>" or ":memory:".
-  /// Errors: db.no-folder, db.not-a-database, db.newer, db.changed-migration, db.unknown-store.
+  /// Opens or creates the store and brings its tables up to date. `where` is a file path, "sqlite:<path>", ":memory:", or
+  /// postgresql://user@host:port/name (everything libpq takes; tables live in the first schema of the search path).
+  /// Errors: db.no-folder, db.not-a-database, db.newer, db.changed-migration, db.unknown-store, and of PostgreSQL db.bad-address,
+  /// db.unreachable, db.too-old, db.bad-encoding, db.no-schema.
   static core::Result<Database> open(std::string_view where);
+  /// What `open` calls that store, without opening it: no password in it. Two addresses of one store have one name.
+  static core::Result<std::string> name_of(std::string_view where);
   Transaction begin() { return Transaction(connection_); }
   Snapshot snapshot() { return Snapshot(connection_); }
   /// Runs `work(tx)`, which returns a core::Result; commits when it holds a value, rolls back on an error or exception.
@@ -120,26 +159,35 @@ class Database : public Reader {
     if (result) tx.commit();
     return result;
   }
-  const std::string& name() const { return name_; }  // for messages
+  const std::string& name() const { return name_; }  // for messages: without a password
+  /// Takes the lock `name` unless somebody has it. A SQLite store has one machine, whose processes lock a file instead: there it is
+  /// always granted.
+  std::optional<Lock> try_lock(std::string_view name);
+  /// False when the connection is lost or left inside a transaction: time to open another one. Costs no question to the store.
+  bool usable();
+  /// Writes what is committed to a new SQLite file, if the store can do that by itself: SQLite, by VACUUM INTO. See db/copy.h.
+  bool save_own_file(const std::string& file);
 
  private:
   Database(std::shared_ptr<Connection> connection, std::string name) : Reader(std::move(connection)), name_(std::move(name)) {}
   std::string name_;
 };
 
-/// A column of a batch: a number, a person's key or bytes for each row, or one number that stands in every row.
-using Column =
-    std::variant<std::span<const std::int64_t>, std::span<const core::PersonKey>, std::span<const std::string_view>, std::int64_t>;
+/// A column of a batch: a number, a person's key or bytes for each row; or any value, text and null too; or one number for every row.
+using Column = std::variant<std::span<const std::int64_t>, std::span<const core::PersonKey>, std::span<const std::string_view>,
+                            std::span<const Parameter>, std::int64_t>;
 
-/// Many rows into one table through one prepared statement; fastest when rows arrive in the order of the primary key.
+/// Many rows into one table at a time; fastest when rows arrive in the order of the primary key.
 ///   BulkInsert postings(tx, "posting", {"transfer", "owner", "asset", "amount"});
 ///   postings.insert({transfer_id, owners, assets, amounts});
 /// `conflict` is the end of the statement, for example "ON CONFLICT (owner, asset) DO UPDATE SET amount = balance.amount +
-/// excluded.amount".
+/// excluded.amount". Rows of one batch must not conflict with each other: PostgreSQL refuses that.
 class BulkInsert {
  public:
-  static constexpr std::size_t kColumnsMax = 8;
-  BulkInsert(Transaction& tx, std::string_view table, std::initializer_list<std::string_view> columns, std::string_view conflict = "");
+  static constexpr std::size_t kColumnsMax = 32;
+  BulkInsert(Transaction& tx, std::string_view table, std::span<const std::string_view> columns, std::string_view conflict = "");
+  BulkInsert(Transaction& tx, std::string_view table, std::initializer_list<std::string_view> columns, std::string_view conflict = "")
+      : BulkInsert(tx, table, std::span(columns.begin(), columns.size()), conflict) {}
   /// All spans have the same length; returns the number of rows written or changed.
   std::int64_t insert(std::span<const Column> columns);
   std::int64_t insert(std::initializer_list<Column> columns) { return insert(std::span(columns.begin(), columns.size())); }

@@ -11,6 +11,7 @@
 
 #include "core/invariant.h"
 #include "db/connection.h"
+#include "db/dialect.h"
 
 namespace tanhui::db {
 namespace {
@@ -30,43 +31,6 @@ constexpr std::size_t kStatementsMax = 256;
   if ((code & 0xff) == SQLITE_BUSY)
     throw Failure(fmt::format("another process has been writing to the database for {} seconds; try again when it is done", kBusySeconds));
   throw Failure(what);
-}
-
-bool is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
-
-/// Where a quoted text or a comment that starts at `at` ends; `at` itself when none starts there.
-std::size_t end_of_quiet(std::string_view sql, std::size_t at) {
-  if (sql[at] == '\'' || sql[at] == '"') {
-    const std::size_t close = sql.find(sql[at], at + 1);
-    return close == std::string_view::npos ? sql.size() : close + 1;
-  }
-  if (sql.substr(at, 2) == "--") {
-    const std::size_t close = sql.find('\n', at);
-    return close == std::string_view::npos ? sql.size() : close + 1;
-  }
-  return at;
-}
-
-/// The project's SQL in SQLite's words: $1 is ?1 ($1 would be a name, numbered by first use), BIGINT is INTEGER, BYTEA is BLOB.
-std::string to_sqlite(std::string_view sql) {
-  std::string out;
-  out.reserve(sql.size());
-  for (std::size_t at = 0; at < sql.size();) {
-    if (const std::size_t quiet = end_of_quiet(sql, at); quiet != at) {
-      out.append(sql.substr(at, quiet - at));
-      at = quiet;
-    } else if (is_word(sql[at])) {
-      std::size_t end = at;
-      while (end < sql.size() && is_word(sql[end])) ++end;
-      const std::string_view word = sql.substr(at, end - at);
-      out.append(word == "BIGINT" ? "INTEGER" : word == "BYTEA" ? "BLOB" : word);
-      at = end;
-    } else {
-      out.push_back(sql[at] == '$' ? '?' : sql[at]);
-      ++at;
-    }
-  }
-  return out;
 }
 
 class SqliteStatement final : public Statement {
@@ -149,10 +113,11 @@ class SqliteStatement final : public Statement {
 // A batch is a table to SQLite: `INSERT INTO t (...) SELECT c0, c1 FROM tanhui_batch` runs once per batch inside the engine, which
 // is about twice as fast as binding and stepping a statement per row.
 struct BatchColumn {
-  enum class Kind { integers, persons, bytes, constant } kind = Kind::constant;
+  enum class Kind { integers, persons, bytes, values, constant } kind = Kind::constant;
   const std::int64_t* integers = nullptr;
   const PersonBytes* persons = nullptr;
   const std::string_view* bytes = nullptr;
+  const Parameter* values = nullptr;
   std::int64_t constant = 0;
 };
 struct Batch {
@@ -168,7 +133,9 @@ struct BatchCursor : sqlite3_vtab_cursor {
 };
 
 int batch_connect(sqlite3* handle, void* batch, int, const char* const*, sqlite3_vtab** table, char**) {
-  const int code = sqlite3_declare_vtab(handle, "CREATE TABLE batch(c0, c1, c2, c3, c4, c5, c6, c7)");
+  std::string columns;
+  for (std::size_t i = 0; i < BulkInsert::kColumnsMax; ++i) columns += fmt::format("{}c{}", i == 0 ? "" : ", ", i);
+  const int code = sqlite3_declare_vtab(handle, fmt::format("CREATE TABLE batch({})", columns).c_str());
   if (code != SQLITE_OK) return code;
   auto* made = new BatchTable();
   made->batch = static_cast<const Batch*>(batch);
@@ -206,6 +173,20 @@ int batch_eof(sqlite3_vtab_cursor* cursor) {
   const auto* at = static_cast<BatchCursor*>(cursor);
   return at->row >= at->batch->rows ? 1 : 0;
 }
+void give_value(sqlite3_context* context, const Parameter& value) {
+  const std::string_view view = value.view();
+  const char* data = view.empty() ? "" : view.data();
+  switch (value.kind()) {
+    case Parameter::Kind::null:
+      return sqlite3_result_null(context);
+    case Parameter::Kind::integer:
+      return sqlite3_result_int64(context, value.integer());
+    case Parameter::Kind::text:
+      return sqlite3_result_text64(context, data, view.size(), SQLITE_STATIC, SQLITE_UTF8);
+    case Parameter::Kind::bytes:
+      return sqlite3_result_blob64(context, data, view.size(), SQLITE_STATIC);
+  }
+}
 int batch_column(sqlite3_vtab_cursor* cursor, sqlite3_context* context, int column) {
   const auto* at = static_cast<BatchCursor*>(cursor);
   const BatchColumn& values = at->batch->columns[std::size_t(column)];
@@ -221,6 +202,9 @@ int batch_column(sqlite3_vtab_cursor* cursor, sqlite3_context* context, int colu
       sqlite3_result_blob64(context, view.empty() ? "" : view.data(), view.size(), SQLITE_STATIC);
       break;
     }
+    case BatchColumn::Kind::values:
+      give_value(context, values.values[at->row]);
+      break;
     case BatchColumn::Kind::constant:
       sqlite3_result_int64(context, values.constant);
       break;
@@ -283,6 +267,9 @@ class SqliteConnection final : public Connection {
   void commit() override { run("COMMIT", "committing"); }
   void rollback() noexcept override { sqlite3_exec(handle_, "ROLLBACK", nullptr, nullptr, nullptr); }
   bool in_transaction() const override { return sqlite3_get_autocommit(handle_) == 0; }
+  bool usable() noexcept override { return true; }
+  bool try_lock(std::string_view) override { return true; }
+  void unlock(std::string_view) noexcept override {}
   bool has_table(std::string_view name) override {
     const auto statement = prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1");
     const Parameter parameter[] = {name};
@@ -291,9 +278,33 @@ class SqliteConnection final : public Connection {
     statement->reset();
     return found;
   }
+  std::vector<TableShape> tables() override {
+    std::vector<TableShape> found;
+    rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'", {}, [&](const Row& row) {
+      found.push_back({row.get<std::string>(0), {}, {}, {}});
+    });
+    for (TableShape& table : found) {
+      const Parameter name[] = {table.name};
+      rows("SELECT name, type FROM pragma_table_info($1) ORDER BY cid", name, [&](const Row& row) {
+        const std::string type = row.get<std::string>(1);
+        const auto kind = type == "INTEGER" ? Parameter::Kind::integer : type == "TEXT" ? Parameter::Kind::text : Parameter::Kind::bytes;
+        table.columns.push_back({row.get<std::string>(0), kind});
+      });
+      rows("SELECT name FROM pragma_table_info($1) WHERE pk > 0 ORDER BY pk", name,
+           [&](const Row& row) { table.key.push_back(row.get<std::string>(0)); });
+      rows("SELECT DISTINCT \"table\" FROM pragma_foreign_key_list($1)", name,
+           [&](const Row& row) { table.parents.push_back(row.get<std::string>(0)); });
+    }
+    return found;
+  }
+  bool save_own_file(const std::string& file) override {
+    const Parameter name[] = {file};
+    rows("VACUUM INTO $1", name, [](const Row&) {});
+    return true;
+  }
   void run_script(const std::string& portable_sql) override { run(to_sqlite(portable_sql), "changing the schema"); }
 
-  std::string bulk_sql(std::string_view table, std::span<const std::string_view> columns, std::string_view conflict) const override {
+  std::string bulk_sql(std::string_view table, std::span<const std::string_view> columns, std::string_view conflict) override {
     std::string names, values;
     for (std::size_t i = 0; i < columns.size(); ++i) {
       names += fmt::format("{}{}", i == 0 ? "" : ", ", columns[i]);
@@ -316,6 +327,8 @@ class SqliteConnection final : public Connection {
         target = {.kind = BatchColumn::Kind::persons, .persons = swapped.data()};
       } else if (const auto* bytes = std::get_if<std::span<const std::string_view>>(&columns[i])) {
         target = {.kind = BatchColumn::Kind::bytes, .bytes = bytes->data()};
+      } else if (const auto* values = std::get_if<std::span<const Parameter>>(&columns[i])) {
+        target = {.kind = BatchColumn::Kind::values, .values = values->data()};
       } else {
         target = {.kind = BatchColumn::Kind::constant, .constant = std::get<std::int64_t>(columns[i])};
       }
@@ -334,6 +347,13 @@ class SqliteConnection final : public Connection {
   }
 
  private:
+  template <class Visit>
+  void rows(std::string_view sql, std::span<const Parameter> parameters, Visit visit) {
+    const auto statement = prepare(sql);
+    statement->bind(parameters);
+    while (statement->step()) visit(Row(*statement));
+    statement->reset();
+  }
   void run(const std::string& sql, std::string_view doing) {
     const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);
     if (code != SQLITE_OK) fail(handle_, code, doing);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "db/test_database.h"
+
 namespace tanhui::identity {
 namespace {
 
@@ -34,7 +36,7 @@ TEST(Consent, TheLatestWordCounts) {
       {"a source that is no more", {{false, "gone", 1}}, true, true, false},
   };
   for (const auto& [why, words, gate, app, required_gate] : rows) {
-    db::Database database = *db::Database::open(":memory:");
+    db::Database database = db::test::fresh_database();
     {
       db::Transaction tx = database.begin();
       for (const auto& [given, source, at] : words)
@@ -54,13 +56,13 @@ TEST(Consent, TheLatestWordCounts) {
 }
 
 TEST(Consent, NoWordsCostNothing) {
-  db::Database database = *db::Database::open(":memory:");
+  db::Database database = db::test::fresh_database();
   EXPECT_TRUE(ConsentBook(database, "city", kSources, false).always());
   EXPECT_FALSE(ConsentBook(database, "city", kSources, true).always());
 }
 
 TEST(Consent, TheWithdrawnComeInOrder) {
-  db::Database database = *db::Database::open(":memory:");
+  db::Database database = db::test::fresh_database();
   db::Transaction tx = database.begin();
   for (const auto& person : {kCid, kAnn, kBob}) withdraw_consent(tx, "city", person, "gate", 1);
   withdraw_consent(tx, "city", kAnn, "app", 2);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "db/test_database.h"
+
 namespace tanhui::journal {
 namespace {
 
@@ -41,17 +43,19 @@ SegmentInfo small_segment() {
 }
 
 TEST(Catalogue, RunsComeBackAsTheyWere) {
-  db::Database database = *db::Database::open(":memory:");
+  db::Database database = db::test::fresh_database();
   EXPECT_EQ(next_run_id(database), RunId(1));
   {
     db::Transaction tx = database.begin();
     insert_run(tx, small_run(1, "a"));
     insert_run(tx, small_run(2, "b"));
-    EXPECT_THROW(insert_run(tx, small_run(3, "b")), db::ConstraintBroken) << "one key, one run";
-    auto lost = small_run(3, "c");
-    lost.records = 22;
-    EXPECT_THROW(insert_run(tx, lost), db::ConstraintBroken) << "counts in equal counts out";
     tx.commit();
+  }
+  auto lost = small_run(3, "c");
+  lost.records = 22;
+  for (const auto& [run, why] : {std::pair(small_run(3, "b"), "one key, one run"), std::pair(lost, "counts in equal counts out")}) {
+    db::Transaction tx = database.begin();
+    EXPECT_THROW(insert_run(tx, run), db::ConstraintBroken) << why;
   }
   EXPECT_EQ(next_run_id(database), RunId(3));
   EXPECT_FALSE(find_run_by_key(database, "c"));
@@ -68,20 +72,27 @@ TEST(Catalogue, RunsComeBackAsTheyWere) {
 }
 
 TEST(Catalogue, SegmentsOfDays) {
-  db::Database database = *db::Database::open(":memory:");
-  db::Transaction tx = database.begin();
-  insert_run(tx, small_run(1, "a"));
-  insert_run(tx, small_run(2, "b"));
-  for (int position = 0; position < 8; ++position)
-    tx.exec("INSERT INTO log_entry (position, bytes) VALUES ($1, $2)", position, db::Bytes{"{}"});
+  db::Database database = db::test::fresh_database();
   const core::Day first = core::day_of(2024, 9, 2);
-  for (const RunId run : {RunId(2), RunId(1)})
-    for (int day = 0; day < 3; ++day) insert_segment(tx, "city", {first.count + day}, run, 1, small_segment());
-  insert_segment(tx, "other", first, 1, 7, small_segment());
-  EXPECT_THROW(insert_segment(tx, "city", first, 1, 1, small_segment()), db::ConstraintBroken) << "a segment is written once";
-  EXPECT_THROW(insert_segment(tx, "city", first, 9, 1, small_segment()), db::ConstraintBroken) << "of a run that is booked";
-  EXPECT_THROW(insert_segment(tx, "third", first, 1, 8, small_segment()), db::ConstraintBroken) << "with an entry in the log";
-  const auto two_days = segments_between(tx, "city", first, {first.count + 1});
+  const auto refuses = [&](std::string_view programme, RunId run, std::int64_t position, const char* why) {
+    db::Transaction tx = database.begin();
+    EXPECT_THROW(insert_segment(tx, programme, first, run, position, small_segment()), db::ConstraintBroken) << why;
+  };
+  {
+    db::Transaction tx = database.begin();
+    insert_run(tx, small_run(1, "a"));
+    insert_run(tx, small_run(2, "b"));
+    for (int position = 0; position < 8; ++position)
+      tx.exec("INSERT INTO log_entry (position, bytes) VALUES ($1, $2)", position, db::Bytes{"{}"});
+    for (const RunId run : {RunId(2), RunId(1)})
+      for (int day = 0; day < 3; ++day) insert_segment(tx, "city", {first.count + day}, run, 1, small_segment());
+    insert_segment(tx, "other", first, 1, 7, small_segment());
+    tx.commit();
+  }
+  refuses("city", 1, 1, "a segment is written once");
+  refuses("city", 9, 1, "of a run that is booked");
+  refuses("third", 1, 8, "with an entry in the log");
+  const auto two_days = segments_between(database, "city", first, {first.count + 1});
   ASSERT_EQ(two_days.size(), 4u);
   EXPECT_EQ(two_days[0].day, first);
   EXPECT_EQ(two_days[0].run, RunId(1));
@@ -89,9 +100,9 @@ TEST(Catalogue, SegmentsOfDays) {
   EXPECT_EQ(two_days[0].info.path, "programme=city/day=2024-09-02/run-000001.parquet");
   EXPECT_EQ(two_days[0].info.start_min, -8);
   EXPECT_EQ(two_days[0].info.person_max, (core::PersonKey{3, 4}));
-  EXPECT_EQ(segments_of(tx, 1).size(), 4u);
-  EXPECT_EQ(segments_between(tx, "other", first, first).at(0).position, 7u);
-  EXPECT_EQ(programmes_with_segments(tx), (std::vector<std::string>{"city", "other"}));
+  EXPECT_EQ(segments_of(database, 1).size(), 4u);
+  EXPECT_EQ(segments_between(database, "other", first, first).at(0).position, 7u);
+  EXPECT_EQ(programmes_with_segments(database), (std::vector<std::string>{"city", "other"}));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "core/invariant.h"
+#include "db/test_database.h"
 #include "journal/test_folder.h"
 #include "journal/tiles.h"
 
@@ -30,7 +31,7 @@ std::vector<Entry> segments(int begin, int end) {
 
 struct Instance {
   TestFolder folder;
-  db::Database database = *db::Database::open(":memory:");
+  db::Database database = db::test::fresh_database();
   Log open(std::string_view origin = "city.example/log") {
     auto log = Log::open(folder.path(), database, 1000, origin);
     if (!log) throw std::runtime_error(log.error().message);
@@ -145,7 +146,7 @@ TEST(Log, KeysThatAreMissingOrOthersAreRefused) {
   write(instance.folder / "log.key", "nonsense");
   EXPECT_EQ(refused(), "note.bad-key");
   write(instance.folder / "log.key", right);
-  auto empty = *db::Database::open(":memory:");
+  auto empty = db::test::fresh_database();
   EXPECT_EQ(Log::open(instance.folder.path(), empty, 0).error().id, "log.other-key");
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <stdexcept>
 
+#include "db/test_database.h"
 #include "journal/catalogue.h"
 #include "journal/log.h"
 #include "journal/proof.h"
@@ -16,7 +17,7 @@ inline constexpr core::Millis kMorning = 1'740'787'200'000;
 /// Every run books one segment of one day; its event n belongs to person n.
 struct SmallJournal {
   TestFolder folder;
-  db::Database database = *db::Database::open(":memory:");
+  db::Database database = db::test::fresh_database();
   Names names;
   PublicKey first_key;
 

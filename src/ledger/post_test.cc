@@ -4,6 +4,7 @@
 #include <random>
 
 #include "core/invariant.h"
+#include "db/test_database.h"
 #include "ledger/ledger.h"
 
 namespace tanhui::ledger {
@@ -11,7 +12,7 @@ namespace {
 
 core::PersonKey person(std::uint64_t number) { return {number << 60, number}; }
 
-db::Database in_memory() { return *db::Database::open(":memory:"); }
+db::Database in_memory() { return db::test::fresh_database(); }
 
 AssetId travel(db::Database& database) {
   db::Transaction tx = database.begin();
