@@ -9,9 +9,6 @@ namespace {
 using test::person;
 using test::World;
 
-class PostBatch : public test::OnEachStore {};
-INSTANTIATE_TEST_SUITE_P(Store, PostBatch, test::each_store, test::store_name);
-
 std::vector<core::Result<Posted>> send(World& world, const std::vector<Transfer>& transfers) {
   db::Transaction tx = world.database.begin();
   auto answers = post_batch(tx, transfers);
@@ -28,8 +25,8 @@ std::string to_text(const core::Result<Posted>& answer) {
   return answer ? (*answer == Posted::now ? "now" : "earlier") : answer.error().id + ": " + answer.error().message;
 }
 
-TEST_P(PostBatch, TheGoodRestCounts) {
-  World world(GetParam());
+TEST(PostBatch, TheGoodRestCounts) {
+  World world;
   world.run("start", {{{person(1), world.travel}, 100}});
   const auto pay = [&](std::string key, std::uint64_t from, std::uint64_t to, std::int64_t amount) {
     return Transfer{std::move(key), "", {{person(from), world.travel, -amount}, {person(to), world.travel, amount}}};
@@ -51,8 +48,8 @@ TEST_P(PostBatch, TheGoodRestCounts) {
   EXPECT_TRUE(send(world, {}).empty());
 }
 
-TEST_P(PostBatch, LinkedIsAllOrNothing) {
-  World world(GetParam());
+TEST(PostBatch, LinkedIsAllOrNothing) {
+  World world;
   world.run("start", {{{person(1), world.travel}, 100}, {{person(2), world.lasting}, 45}});
   const Transfer units{"units", "", {{person(1), world.travel, -10}, {person(2), world.travel, 10}}};
   const Transfer money{"money", "", {{person(2), world.lasting, -45}, {person(1), world.lasting, 45}}};
@@ -99,11 +96,11 @@ std::vector<Transfer> any_transfers(const World& world) {
   return transfers;
 }
 
-TEST_P(PostBatch, EqualsOneAfterTheOther) {
+TEST(PostBatch, EqualsOneAfterTheOther) {
   int cases = 0;
   EXPECT_TRUE(rc::check("a batch equals its transfers one after the other", [&] {
-    if (++cases > 20 && GetParam() == "postgresql") return;  // two new schemas each
-    World batched(GetParam()), single(GetParam());
+    if (++cases > 20 && db::test::on_postgres()) return;  // two new schemas each
+    World batched, single;
     for (World* world : {&batched, &single}) {
       test::Deltas deltas;
       for (std::uint64_t number = 1; number <= 3; ++number)

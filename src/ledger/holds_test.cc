@@ -11,9 +11,6 @@ namespace {
 using test::person;
 using test::World;
 
-class Holds : public test::OnEachStore {};
-INSTANTIATE_TEST_SUITE_P(Store, Holds, test::each_store, test::store_name);
-
 constexpr core::Millis kNoon = 1'000, kEvening = 2'000;
 
 Hold hold_of(World& world, std::string key, std::int64_t amount) {
@@ -23,8 +20,8 @@ Transfer payment(World& world, std::string key, std::int64_t amount) {
   return {std::move(key), "paid", {{person(1), world.travel, -amount}, {person(2), world.travel, amount}}};
 }
 
-TEST_P(Holds, WhatIsHeldCannotBeSpent) {
-  World world(GetParam());
+TEST(Holds, WhatIsHeldCannotBeSpent) {
+  World world;
   world.run("earn", {{{person(1), world.travel}, 100}});
   EXPECT_EQ(*world.place(hold_of(world, "h1", 60), kNoon), Posted::now);
   const Balance balance = world.balance(person(1), world.travel);
@@ -44,8 +41,8 @@ TEST_P(Holds, WhatIsHeldCannotBeSpent) {
   world.expect_sound();
 }
 
-TEST_P(Holds, SettledInFullOrInPart) {
-  World world(GetParam());
+TEST(Holds, SettledInFullOrInPart) {
+  World world;
   world.run("earn", {{{person(1), world.travel}, 100}});
   ASSERT_TRUE(world.place(hold_of(world, "h1", 60), kNoon));
   ASSERT_TRUE(world.place(hold_of(world, "h2", 30), kNoon));
@@ -62,8 +59,8 @@ TEST_P(Holds, SettledInFullOrInPart) {
   world.expect_sound();
 }
 
-TEST_P(Holds, DeliveryVersusPayment) {
-  World world(GetParam());
+TEST(Holds, DeliveryVersusPayment) {
+  World world;
   world.run("earn", {{{person(1), world.travel}, 100}, {{person(2), world.lasting}, 500}});
   ASSERT_TRUE(world.place({"units", "", person(1), world.travel, 10, kEvening}, kNoon));
   ASSERT_TRUE(world.place({"money", "", person(2), world.lasting, 450, kEvening}, kNoon));
@@ -80,8 +77,8 @@ TEST_P(Holds, DeliveryVersusPayment) {
   world.expect_sound();
 }
 
-TEST_P(Holds, EveryStepMayBeSentAgain) {
-  World world(GetParam());
+TEST(Holds, EveryStepMayBeSentAgain) {
+  World world;
   world.run("earn", {{{person(1), world.travel}, 100}});
   const Hold hold = hold_of(world, "h1", 60);
   ASSERT_TRUE(world.place(hold, kNoon));
@@ -114,8 +111,8 @@ TEST_P(Holds, EveryStepMayBeSentAgain) {
   world.expect_sound();
 }
 
-TEST_P(Holds, WhatIsRefused) {
-  World world(GetParam());
+TEST(Holds, WhatIsRefused) {
+  World world;
   world.run("earn", {{{person(1), world.travel}, 100}, {{person(1), world.energy}, 100}, {{person(2), world.travel}, 100}});
   ASSERT_TRUE(world.place(hold_of(world, "h1", 60), kNoon));
   ASSERT_TRUE(world.place(hold_of(world, "old", 5), kNoon));
@@ -174,8 +171,8 @@ TEST_P(Holds, WhatIsRefused) {
   world.expect_sound();
 }
 
-TEST_P(Holds, ExpireInTheirOrder) {
-  World world(GetParam());
+TEST(Holds, ExpireInTheirOrder) {
+  World world;
   world.run("earn", {{{person(1), world.travel}, 100}});
   const std::pair<const char*, core::Millis> times[] = {{"c", 30}, {"a", 20}, {"b", 20}, {"d", 40}};
   for (const auto& [key, expires] : times) ASSERT_TRUE(world.place({key, "", person(1), world.travel, 10, expires}));
@@ -191,8 +188,8 @@ TEST_P(Holds, ExpireInTheirOrder) {
   world.expect_sound();
 }
 
-TEST_P(Holds, ARunTakesBackOnlyWhatIsAvailable) {
-  World world(GetParam());
+TEST(Holds, ARunTakesBackOnlyWhatIsAvailable) {
+  World world;
   world.run("earn", {{{person(1), world.august}, 100}, {{person(1), world.september}, 10}});
   ASSERT_TRUE(world.place({"h1", "", person(1), world.august, 70, kEvening}, kNoon));
   world.run("back", {{{person(1), world.august}, -100}});
@@ -206,8 +203,8 @@ TEST_P(Holds, ARunTakesBackOnlyWhatIsAvailable) {
   world.expect_sound();
 }
 
-TEST_P(Holds, WhatIsReleasedPaysTheDebtsOfItsPool) {
-  World world(GetParam());
+TEST(Holds, WhatIsReleasedPaysTheDebtsOfItsPool) {
+  World world;
   world.run("earn", {{{person(1), world.september}, 100}, {{person(1), world.travel}, 50}});
   ASSERT_TRUE(world.place({"h1", "", person(1), world.september, 100, kEvening}, kNoon));
   ASSERT_TRUE(world.place({"h2", "", person(1), world.travel, 50, kEvening}, kNoon));
@@ -222,8 +219,8 @@ TEST_P(Holds, WhatIsReleasedPaysTheDebtsOfItsPool) {
   world.expect_sound();
 }
 
-TEST_P(Holds, ExpiryOfPointsWaitsForTheHold) {
-  World world(GetParam());
+TEST(Holds, ExpiryOfPointsWaitsForTheHold) {
+  World world;
   world.run("earn", {{{person(1), world.august}, 100}});
   ASSERT_TRUE(world.place({"h1", "", person(1), world.august, 30, kEvening}, kNoon));
   const auto expire = [&](std::string_view key) {
@@ -239,8 +236,8 @@ TEST_P(Holds, ExpiryOfPointsWaitsForTheHold) {
   world.expect_sound();
 }
 
-TEST_P(Holds, TheStoreGuardsThemToo) {
-  World world(GetParam());
+TEST(Holds, TheStoreGuardsThemToo) {
+  World world;
   world.run("earn", {{{person(1), world.travel}, 100}});
   ASSERT_TRUE(world.place(hold_of(world, "h1", 60), kNoon));
   for (const char* sql : {"UPDATE balance SET amount = 59", "UPDATE balance SET held = 101", "UPDATE balance SET held = -1",
@@ -260,7 +257,7 @@ TEST_P(Holds, TheStoreGuardsThemToo) {
 /// Random mixtures of everything that moves value, against the plainest model of what is held and what everybody has less what they owe.
 class Mixture {
  public:
-  explicit Mixture(const std::string& kind) : world_(kind) {
+  Mixture() {
     Deltas start;
     for (std::uint64_t number = 1; number <= kPeople; ++number)
       for (const AssetId asset : {world_.travel, world_.august, world_.september}) start[{person(number), asset}] = 100;
@@ -384,13 +381,12 @@ class Mixture {
   std::function<void()> effect_;
 };
 
-TEST_P(Holds, MixturesKeepTheLaws) {
-  const std::string kind = GetParam();
+TEST(Holds, MixturesKeepTheLaws) {
   int cases = 0;
   EXPECT_TRUE(rc::check("a mixture keeps the laws", [&] {
-    if (++cases > 10 && kind == "postgresql") return;  // a new schema each
-    Mixture mixture(kind);
-    const int steps = *rc::gen::inRange(1, kind == "sqlite" ? 40 : 15);
+    if (++cases > 10 && db::test::on_postgres()) return;  // a new schema each
+    Mixture mixture;
+    const int steps = *rc::gen::inRange(1, db::test::on_postgres() ? 15 : 40);
     for (int step = 0; step < steps; ++step) mixture.step();
     mixture.finish();
   }));

@@ -1,11 +1,8 @@
-// ledger/test_world.h: a fresh ledger with a few assets for tests, on each store that is there.
+// ledger/test_world.h: a fresh ledger with a few assets. For *_test.cc only.
 #pragma once
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <atomic>
-#include <cstdlib>
-
+#include "db/test_database.h"
 #include "ledger/holds.h"
 #include "ledger/ledger.h"
 
@@ -16,43 +13,8 @@ inline core::PersonKey person(std::uint64_t number) { return {number * 0x0123456
 /// What a run is asked to book: (person, asset) to delta.
 using Deltas = std::map<std::pair<core::PersonKey, AssetId>, std::int64_t>;
 
-/// The PostgreSQL server that tests/with_postgres started; empty without one.
-inline std::string server() {
-  const char* address = std::getenv("TANHUI_TEST_POSTGRES");
-  return address == nullptr ? "" : address;
-}
-
-/// "sqlite" in memory; "postgresql" in a schema of its own, which is dropped at the end.
-class Store {
- public:
-  explicit Store(const std::string& kind) {
-    static std::atomic<int> count = 0;
-    if (kind != "postgresql") return;
-    schema_ = fmt::format("ledger_{}_{}", ::getpid(), ++count);
-    change("CREATE SCHEMA " + schema_);
-    address_ = fmt::format("{}{}options=-csearch_path%3D{}", server(), server().find('?') == std::string::npos ? '?' : '&', schema_);
-  }
-  Store(const Store&) = delete;
-  Store& operator=(const Store&) = delete;
-  ~Store() {
-    if (!schema_.empty()) change("DROP SCHEMA " + schema_ + " CASCADE");
-  }
-  db::Database open() const { return *db::Database::open(address_); }
-
- private:
-  static void change(const std::string& sql) {
-    db::Database database = *db::Database::open(server());
-    db::Transaction tx = database.begin();
-    tx.exec(sql);
-    tx.commit();
-  }
-  std::string address_ = ":memory:", schema_;
-};
-
 struct World {
-  explicit World(const std::string& kind = "sqlite") : store(kind) {}
-  Store store;
-  db::Database database = store.open();
+  db::Database database = db::test::fresh_database();
   AssetId travel = make(reduction_asset("city", "travel", 2024)), energy = make(reduction_asset("city", "energy", 2024));
   AssetId august = make({AssetKind::points, "city", "", 202508}), september = make({AssetKind::points, "city", "", 202509});
   AssetId lasting = make({AssetKind::points, "city", "", 0}), other = make({AssetKind::points, "other", "", 202508});
@@ -130,15 +92,5 @@ struct World {
     return all;
   }
 };
-
-/// Tests that run on every store; PostgreSQL is skipped where no server is.
-class OnEachStore : public testing::TestWithParam<std::string> {
- protected:
-  void SetUp() override {
-    if (GetParam() == "postgresql" && server().empty()) GTEST_SKIP() << "no PostgreSQL server: run beside tests/with_postgres";
-  }
-};
-inline const auto each_store = testing::Values(std::string("sqlite"), std::string("postgresql"));
-inline std::string store_name(const testing::TestParamInfo<std::string>& info) { return info.param; }
 
 }  // namespace tanhui::ledger::test
