@@ -14,6 +14,7 @@
 #include "cli/interrupt.h"
 #include "cli/methodology_commands.h"
 #include "cli/people_commands.h"
+#include "cli/programme_commands.h"
 #include "cli/sample_commands.h"
 #include "cli/seal_command.h"
 #include "cli/shell.h"
@@ -64,6 +65,7 @@ int parse_and_run(int argc, char** argv) {
   app.fallthrough();
   add_account_command(app, shell, exit_code);
   add_people_commands(app, shell, exit_code);
+  add_programme_commands(app, shell, exit_code);
   add_sample_commands(app, shell, exit_code);
   add_verify_commands(app, shell, exit_code);
   add_seal_command(app, shell, exit_code);

@@ -104,7 +104,7 @@ core::Status check_zero_sums(db::Reader& reader) {
   return core::Done{};
 }
 
-/// What the tables of postings do not ask of the store row by row (0005_hold.sql). A run has millions of postings under one id.
+/// What the tables of postings do not ask of the store row by row (0006_hold.sql). A run has millions of postings under one id.
 core::Status check_references(db::Reader& reader) {
   std::optional<std::int64_t> lost;
   for (const std::string_view table : {"posting", "system_posting"})

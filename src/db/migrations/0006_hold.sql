@@ -1,4 +1,4 @@
--- 0005_hold.sql: what is promised and not yet moved.
+-- 0006_hold.sql: what is promised and not yet moved.
 -- Why: decision 0014. What is held stays in the account and cannot be spent: `held` is the sum of the account's open holds, and the
 -- constraint stands between every statement and a spend of it. Old rows are not rewritten.
 ALTER TABLE balance ADD COLUMN held BIGINT NOT NULL DEFAULT 0 CHECK (held BETWEEN 0 AND amount);
