@@ -42,7 +42,8 @@ int expire(const Options& options, const Shell& shell) {
   const std::string text = core::to_text(*day), key = fmt::format("points of {} expired on {}", programme->id, text);
   const auto totals = opened.database().transact([&](db::Transaction& tx) { return ledger::expire_points(tx, key, programme->id, *day); });
   if (!totals && totals.error().id == "ledger.run-booked") {
-    fmt::print(fmt::runtime(chinese ? "{} 的过期积分此前已处理，无变动\n" : "points over on {} had expired before; nothing changed\n"), text);
+    fmt::print(fmt::runtime(chinese ? "{} 的过期积分此前已处理，无变动\n" : "points over on {} had expired before; nothing changed\n"),
+               text);
     return kOk;
   }
   if (!totals) return complain(totals.error(), chinese);
@@ -83,8 +84,8 @@ int consent(const Options& options, const Shell& shell, bool given) {
   const std::string what = *source == identity::kEverySource ? (chinese ? "全部来源" : "every source") : *source;
   const char* state = given ? (chinese ? "同意" : "given") : (chinese ? "撤回" : "withdrawn");
   const char* change = said ? "" : (chinese ? "（此前已如此，无变动）" : " (as before; nothing changed)");
-  fmt::print(fmt::runtime(chinese ? "{} 对{}（{}）的授权：{}{}\n" : "consent of {} in {} for {}: {}{}\n"), options.person, programme->id, what,
-             state, change);
+  fmt::print(fmt::runtime(chinese ? "{} 对{}（{}）的授权：{}{}\n" : "consent of {} in {} for {}: {}{}\n"), options.person, programme->id,
+             what, state, change);
   return kOk;
 }
 

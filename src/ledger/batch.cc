@@ -118,7 +118,8 @@ class Batch {
       item.first_place = all.size();
       for (const Posting& posting : item.ordered) all.push_back({posting.owner, posting.asset, all.size()});
     }
-    std::sort(all.begin(), all.end(), [](const Place& a, const Place& b) { return std::tie(a.owner, a.asset) < std::tie(b.owner, b.asset); });
+    std::sort(all.begin(), all.end(),
+              [](const Place& a, const Place& b) { return std::tie(a.owner, a.asset) < std::tie(b.owner, b.asset); });
     places_.resize(all.size());
     for (const Place& place : all) {
       if (accounts_.empty() || accounts_.back().owner != place.owner || accounts_.back().asset != place.asset)
@@ -163,10 +164,10 @@ class Batch {
       indexes.push_back(std::int64_t(i));
     }
     known_.reserve(items_.size());
-    db::BatchQuery taken(tx_, "SELECT c1, t.digest FROM batch JOIN transfer t ON t.key = c0", {db::BatchQuery::text, db::BatchQuery::integer});
-    taken.each({std::span<const db::Parameter>(keys), std::span<const std::int64_t>(indexes)}, [&](const db::Row& row) {
-      known_.emplace(items_[std::size_t(row.integer(0))].transfer->key, row.get<core::Digest>(1));
-    });
+    db::BatchQuery taken(tx_, "SELECT c1, t.digest FROM batch JOIN transfer t ON t.key = c0",
+                         {db::BatchQuery::text, db::BatchQuery::integer});
+    taken.each({std::span<const db::Parameter>(keys), std::span<const std::int64_t>(indexes)},
+               [&](const db::Row& row) { known_.emplace(items_[std::size_t(row.integer(0))].transfer->key, row.get<core::Digest>(1)); });
   }
 
   void write_transfers() {
@@ -236,7 +237,7 @@ class Batch {
   db::Transaction& tx_;
   std::vector<Item> items_;
   std::vector<Account> accounts_;
-  std::vector<std::size_t> places_;                              // in accounts_, posting by posting
+  std::vector<std::size_t> places_;                           // in accounts_, posting by posting
   std::unordered_map<std::string_view, core::Digest> known_;  // keys of the store and of what was decided
   std::vector<std::size_t> booked_;
   std::int64_t first_id_ = 0;
@@ -262,11 +263,12 @@ core::Result<Posted> post_linked(db::Transaction& tx, std::span<const Transfer> 
     const auto posted = batch.decide(i);
     if (!posted) return posted.error();
     if (all && *all != *posted)
-      return core::Error{core::ErrorCode::conflict,
-                         "ledger.linked-apart",
-                         fmt::format("the linked transfers '{}' and '{}' were not booked together", batch.transfer(0).key, batch.transfer(i).key),
-                         "link what was not booked before, or send exactly what was linked",
-                         {{"key", batch.transfer(i).key}}};
+      return core::Error{
+          core::ErrorCode::conflict,
+          "ledger.linked-apart",
+          fmt::format("the linked transfers '{}' and '{}' were not booked together", batch.transfer(0).key, batch.transfer(i).key),
+          "link what was not booked before, or send exactly what was linked",
+          {{"key", batch.transfer(i).key}}};
     all = *posted;
   }
   batch.write();

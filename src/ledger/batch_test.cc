@@ -31,15 +31,22 @@ TEST(PostBatch, TheGoodRestCounts) {
   const auto pay = [&](std::string key, std::uint64_t from, std::uint64_t to, std::int64_t amount) {
     return Transfer{std::move(key), "", {{person(from), world.travel, -amount}, {person(to), world.travel, amount}}};
   };
-  const std::vector<Transfer> transfers = {
-      pay("a", 1, 2, 60),  pay("b", 1, 2, 60),  pay("c", 2, 3, 60), pay("a", 1, 2, 60), pay("a", 1, 2, 61), {"d", "", {}},
-      pay("b", 3, 1, 10),  pay("e", 1, 1, 10),  {"f", "", {{Own::issuance, world.travel, -5}, {person(9), world.travel, 5}}},
-      {"g", "", {{Own::pool, world.travel, -5}, {person(9), world.travel, 5}}}};
-  const char* expected[] = {"now",     "ledger.short", "now", "earlier", "ledger.key-reused", "ledger.bad-transfer",
-                            "now",     "ledger.bad-transfer", "now", "ledger.short"};
+  const std::vector<Transfer> transfers = {pay("a", 1, 2, 60),
+                                           pay("b", 1, 2, 60),
+                                           pay("c", 2, 3, 60),
+                                           pay("a", 1, 2, 60),
+                                           pay("a", 1, 2, 61),
+                                           {"d", "", {}},
+                                           pay("b", 3, 1, 10),
+                                           pay("e", 1, 1, 10),
+                                           {"f", "", {{Own::issuance, world.travel, -5}, {person(9), world.travel, 5}}},
+                                           {"g", "", {{Own::pool, world.travel, -5}, {person(9), world.travel, 5}}}};
+  const char* expected[] = {"now", "ledger.short",        "now", "earlier",     "ledger.key-reused", "ledger.bad-transfer",
+                            "now", "ledger.bad-transfer", "now", "ledger.short"};
   const auto answers = send(world, transfers);
   ASSERT_EQ(answers.size(), std::size(expected));
-  for (std::size_t i = 0; i < answers.size(); ++i) EXPECT_EQ(to_text(answers[i]).substr(0, to_text(answers[i]).find(':')), expected[i]) << i;
+  for (std::size_t i = 0; i < answers.size(); ++i)
+    EXPECT_EQ(to_text(answers[i]).substr(0, to_text(answers[i]).find(':')), expected[i]) << i;
   EXPECT_EQ(world.balance(person(1), world.travel).amount, 50);
   EXPECT_EQ(world.balance(person(2), world.travel).amount, 0);
   EXPECT_EQ(world.balance(person(3), world.travel).amount, 50);

@@ -18,7 +18,10 @@ using core::Error, core::ErrorCode;
 constexpr std::string_view kColumns = "key, reason, owner, asset, amount, expires_ms, state, settled, transfer";
 
 HoldState state_named(std::string_view name) {
-  return name == "open" ? HoldState::open : name == "settled" ? HoldState::settled : name == "released" ? HoldState::released : HoldState::expired;
+  return name == "open"       ? HoldState::open
+         : name == "settled"  ? HoldState::settled
+         : name == "released" ? HoldState::released
+                              : HoldState::expired;
 }
 
 HoldRecord read_hold(const db::Row& row) {
@@ -53,7 +56,8 @@ Error bad_settlement(const Transfer& transfer, std::string_view why) {
 }
 
 Error unknown_hold(std::string_view key) {
-  return {ErrorCode::not_found, "ledger.unknown-hold", fmt::format("there is no hold '{}'", key), "check the key", {{"key", std::string(key)}}};
+  return {
+      ErrorCode::not_found, "ledger.unknown-hold", fmt::format("there is no hold '{}'", key), "check the key", {{"key", std::string(key)}}};
 }
 
 Error closed(const HoldRecord& record) {
@@ -87,10 +91,11 @@ void end_hold(db::Transaction& tx, std::string_view key, HoldState state, std::i
 
 /// The owner of a hold that ended may owe in its pool what a run could not take: it pays now, not with the next credit.
 void pay_debts(db::Transaction& tx, const Hold& hold) {
-  const auto debts = tx.query<std::int64_t, std::int64_t>(
-      "SELECT asset, amount FROM debt WHERE owner = $1 AND amount > 0 ORDER BY asset", hold.owner);
+  const auto debts =
+      tx.query<std::int64_t, std::int64_t>("SELECT asset, amount FROM debt WHERE owner = $1 AND amount > 0 ORDER BY asset", hold.owner);
   if (debts.empty()) return;
-  const auto found = tx.find<std::int64_t>("SELECT amount - held FROM balance WHERE owner = $1 AND asset = $2", hold.owner, hold.asset.value);
+  const auto found =
+      tx.find<std::int64_t>("SELECT amount - held FROM balance WHERE owner = $1 AND asset = $2", hold.owner, hold.asset.value);
   const Asset asset = *find_asset(tx, hold.asset);
   std::int64_t available = found.value_or(0), paid = 0;
   std::vector<std::pair<std::int64_t, std::int64_t>> payments;  // debt's asset, amount
@@ -196,13 +201,14 @@ core::Result<Posted> place_hold(db::Transaction& tx, const Hold& hold, core::Mil
   if (hold.expires_ms <= now_ms) return bad_hold(hold, fmt::format("would have ended at {}", core::to_text_utc(hold.expires_ms)));
   if (tx.exec("UPDATE balance SET held = held + $3 WHERE owner = $1 AND asset = $2 AND held + $3 <= amount", hold.owner, hold.asset.value,
               hold.amount) == 0) {
-    const auto account =
-        tx.find<std::int64_t, std::int64_t>("SELECT amount, held FROM balance WHERE owner = $1 AND asset = $2", hold.owner, hold.asset.value)
-            .value_or(std::tuple<std::int64_t, std::int64_t>(0, 0));
+    const auto account = tx.find<std::int64_t, std::int64_t>("SELECT amount, held FROM balance WHERE owner = $1 AND asset = $2", hold.owner,
+                                                             hold.asset.value)
+                             .value_or(std::tuple<std::int64_t, std::int64_t>(0, 0));
     return refusal({hold.owner, hold.asset, -hold.amount}, std::get<0>(account), std::get<1>(account));
   }
   tx.exec(
-      "INSERT INTO hold (key, digest, reason, owner, asset, amount, expires_ms, state, settled) VALUES ($1, $2, $3, $4, $5, $6, $7, 'open', 0)",
+      "INSERT INTO hold (key, digest, reason, owner, asset, amount, expires_ms, state, settled) VALUES ($1, $2, $3, $4, $5, $6, $7, "
+      "'open', 0)",
       hold.key, digest, hold.reason, hold.owner, hold.asset.value, hold.amount, hold.expires_ms);
   return Posted::now;
 }

@@ -1,8 +1,8 @@
 // ledger/holds.h: two-phase moves, for orders, pledges and reservations: first an amount of an account is held, later it moves or not.
 //
-//   held       stays in the account and is part of its balance, but no transfer, hold, run or expiry can take it: available = amount - held.
-//   open       until it is settled by a transfer, released, or its expiry is swept. After that it never changes again.
-//   settled    the transfer takes all of it or a part; what is left over is available again. A partly filled order settles what was
+//   held       stays in the account and is part of its balance, but no transfer, hold, run or expiry can take it: available = amount -
+//   held. open       until it is settled by a transfer, released, or its expiry is swept. After that it never changes again. settled    the
+//   transfer takes all of it or a part; what is left over is available again. A partly filled order settles what was
 //              filled and places a new hold for the rest, in one transaction.
 //   clock      is a parameter. A hold whose instant has passed cannot be settled, whether or not release_expired() has come by.
 //   debts      what becomes available again first pays what its owner owes in that pool (decision 0010), so a hold is no hiding place.

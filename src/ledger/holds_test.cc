@@ -64,12 +64,10 @@ TEST(Holds, DeliveryVersusPayment) {
   world.run("earn", {{{person(1), world.travel}, 100}, {{person(2), world.lasting}, 500}});
   ASSERT_TRUE(world.place({"units", "", person(1), world.travel, 10, kEvening}, kNoon));
   ASSERT_TRUE(world.place({"money", "", person(2), world.lasting, 450, kEvening}, kNoon));
-  const Transfer trade{"trade",
-                       "10 at 45",
-                       {{person(1), world.travel, -10},
-                        {person(2), world.travel, 10},
-                        {person(2), world.lasting, -450},
-                        {person(1), world.lasting, 450}}};
+  const Transfer trade{
+      "trade",
+      "10 at 45",
+      {{person(1), world.travel, -10}, {person(2), world.travel, 10}, {person(2), world.lasting, -450}, {person(1), world.lasting, 450}}};
   EXPECT_EQ(*world.settle(trade, {"units", "money"}, kNoon), Posted::now);
   EXPECT_EQ(*world.settle(trade, {"money", "units"}, kNoon), Posted::earlier);
   EXPECT_EQ(world.balance(person(1), world.lasting).available(), 450);
@@ -272,7 +270,11 @@ class Mixture {
     if (what == 0) {
       run(key);
     } else {
-      const auto action = what == 1 ? transfer(key) : what == 2 || what == 3 ? place(key) : what == 4 ? settle(key) : what == 5 ? release() : sweep();
+      const auto action = what == 1                ? transfer(key)
+                          : what == 2 || what == 3 ? place(key)
+                          : what == 4              ? settle(key)
+                          : what == 5              ? release()
+                                                   : sweep();
       const auto done = world_.database.transact(action);
       if (!done || *done == Posted::earlier) RC_ASSERT(world_.contents() == before);
       const std::string after = world_.contents();
@@ -375,8 +377,8 @@ class Mixture {
   World world_;
   core::Millis now_ms_ = 0;
   int steps_ = 0;
-  std::map<std::string, Hold> open_;  // as the model has them
-  std::vector<std::string> keys_;     // of all holds there ever were
+  std::map<std::string, Hold> open_;                               // as the model has them
+  std::vector<std::string> keys_;                                  // of all holds there ever were
   std::map<std::pair<std::uint64_t, AssetId>, std::int64_t> net_;  // by person and pool: what is held less what is owed
   std::function<void()> effect_;
 };
