@@ -248,16 +248,6 @@ int balance(const Options& options, const Shell& shell) {
 
 }  // namespace
 
-core::PersonKey person_key(const identity::Instance& instance, const std::string& person) {
-  core::PersonKey key;
-  if (person.size() == 32) {
-    const auto high = std::from_chars(person.data(), person.data() + 16, key.high, 16);
-    const auto low = std::from_chars(person.data() + 16, person.data() + 32, key.low, 16);
-    if (high.ptr == person.data() + 16 && low.ptr == person.data() + 32) return key;
-  }
-  return instance.secret().person(person);
-}
-
 void add_people_commands(CLI::App& app, const Shell& shell, int& exit_code) {
   auto options = std::make_shared<Options>();
   auto* show = app.add_subcommand("statement", "What stands in a person's account, and the records behind it");

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "cli/people_commands.h"
 #include "cli/table.h"
 #include "identity/consent.h"
 #include "ledger/ledger.h"
