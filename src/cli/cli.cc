@@ -14,6 +14,7 @@
 #include "cli/interrupt.h"
 #include "cli/methodology_commands.h"
 #include "cli/people_commands.h"
+#include "cli/programme_commands.h"
 #include "cli/recalculate_command.h"
 #include "cli/sample_commands.h"
 #include "cli/seal_command.h"
@@ -66,6 +67,7 @@ int parse_and_run(int argc, char** argv) {
   add_account_command(app, shell, exit_code);
   add_recalculate_command(app, shell, exit_code);
   add_people_commands(app, shell, exit_code);
+  add_programme_commands(app, shell, exit_code);
   add_sample_commands(app, shell, exit_code);
   add_verify_commands(app, shell, exit_code);
   add_seal_command(app, shell, exit_code);

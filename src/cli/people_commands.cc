@@ -92,6 +92,9 @@ void print_statement(identity::Instance& instance, const core::PersonKey& person
   balances.head(chinese ? std::vector<std::string>{"项目", "资产", "余额"} : std::vector<std::string>{"programme", "asset", "balance"});
   for (const auto& balance : ledger::balances(instance.database(), person)) {
     balances.row({balance.asset.programme, asset_text(balance.asset, chinese), amount_text(balance.asset, balance.amount)});
+    if (balance.held == 0) continue;
+    balances.row({"", chinese ? "　其中冻结" : "  of it held", amount_text(balance.asset, balance.held)});
+    balances.row({"", chinese ? "　可用" : "  available", amount_text(balance.asset, balance.available())});
   }
   for (const auto& debt : ledger::debts(instance.database(), person)) {
     balances.row({debt.asset.programme, fmt::format("{} {}", chinese ? "欠" : "owed", asset_text(debt.asset, chinese)),
@@ -123,10 +126,17 @@ std::string statement_json(identity::Instance& instance, const core::PersonKey& 
                                {"programme", balance.asset.programme},
                                {"category", balance.asset.category},
                                {"period", balance.asset.period},
-                               {"amount", balance.amount}};
+                               {"amount", balance.amount},
+                               {"held", balance.held},
+                               {"available", balance.available()}};
   };
   for (const auto& balance : ledger::balances(instance.database(), person)) balances.push_back(asset(balance));
-  for (const auto& debt : ledger::debts(instance.database(), person)) debts.push_back(asset(debt));
+  for (const auto& debt : ledger::debts(instance.database(), person)) {
+    auto owed = asset(debt);
+    owed.erase("held");
+    owed.erase("available");
+    debts.push_back(std::move(owed));
+  }
   for (const Line& line : lines) {
     records.push_back({{"start", core::to_text_utc(line.start_ms)},
                        {"day", core::to_text(line.day)},

@@ -39,6 +39,9 @@ class Connection {
   virtual void run_script(const std::string& portable_sql) = 0;  // several statements, for migrations
   virtual std::string bulk_sql(std::string_view table, std::span<const std::string_view> columns, std::string_view conflict) = 0;
   virtual std::int64_t bulk(const std::string& sql, std::span<const Column> columns, std::size_t rows) = 0;
+  virtual std::string batch_sql(std::string_view sql, std::span<const BatchQuery::Kind> kinds) const = 0;
+  virtual void each_of_batch(const std::string& sql, std::span<const Column> columns, std::size_t rows,
+                             const std::function<void(const Row&)>& visit) = 0;
   virtual std::vector<TableShape> tables() = 0;
   virtual bool save_own_file(const std::string& file) = 0;  // see Database::save_own_file
   virtual bool try_lock(std::string_view name) = 0;         // see Database::try_lock

@@ -154,4 +154,15 @@ std::int64_t BulkInsert::insert(std::span<const Column> columns) {
   return rows == 0 ? 0 : sent(*connection_, [&] { return connection_->bulk(sql_, columns, rows); });
 }
 
+BatchQuery::BatchQuery(Transaction& tx, std::string_view sql, std::initializer_list<Kind> kinds)
+    : connection_(tx.connection_), sql_(connection_->batch_sql(sql, {kinds.begin(), kinds.size()})), width_(kinds.size()) {
+  core::invariant(width_ >= 1 && width_ <= BulkInsert::kColumnsMax, "a question about a batch has between one column and kColumnsMax");
+}
+
+void BatchQuery::visit_rows(std::span<const Column> columns, const std::function<void(const Row&)>& visit) {
+  core::invariant(columns.size() == width_, "a batch has the columns of its question");
+  const std::size_t rows = rows_in(columns);
+  if (rows > 0) sent(*connection_, [&] { connection_->each_of_batch(sql_, columns, rows, visit); });
+}
+
 }  // namespace tanhui::db

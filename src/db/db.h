@@ -111,6 +111,7 @@ class Transaction : public Reader {
  private:
   friend class Database;
   friend class BulkInsert;
+  friend class BatchQuery;
   explicit Transaction(std::shared_ptr<Connection> connection);
 };
 
@@ -193,6 +194,27 @@ class BulkInsert {
   std::int64_t insert(std::initializer_list<Column> columns) { return insert(std::span(columns.begin(), columns.size())); }
 
  private:
+  std::shared_ptr<Connection> connection_;
+  std::string sql_;
+  std::size_t width_;
+};
+
+/// One question about many keys at once. In its text the keys are the table `batch`, with columns c0, c1, ... of the kinds named:
+///   BatchQuery stored(tx, "SELECT b.owner, b.asset, b.amount FROM batch JOIN balance b ON b.owner = c0 AND b.asset = c1",
+///                     {BatchQuery::bytes, BatchQuery::integer});
+///   stored.each({owners, assets}, [&](const db::Row& row) { ... });
+/// Rows come in any order. No other batch is sent while one is visited.
+class BatchQuery {
+ public:
+  enum Kind { integer, text, bytes };
+  BatchQuery(Transaction& tx, std::string_view sql, std::initializer_list<Kind> kinds);
+  template <class Visit>
+  void each(std::initializer_list<Column> columns, Visit visit) {
+    visit_rows(std::span(columns.begin(), columns.size()), [&](const Row& row) { visit(row); });
+  }
+
+ private:
+  void visit_rows(std::span<const Column> columns, const std::function<void(const Row&)>& visit);
   std::shared_ptr<Connection> connection_;
   std::string sql_;
   std::size_t width_;

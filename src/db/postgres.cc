@@ -61,14 +61,67 @@ std::int64_t rows_written(const Answer& answer) {
   return count;
 }
 
+/// One row of an answer, as a statement shows it.
+class PostgresRow : public Statement {
+ public:
+  bool is_null(int column) const override { return PQgetisnull(checked(column), at_, column) != 0; }
+  std::int64_t integer(int column) const override {
+    const PGresult* answer = checked(column);
+    const auto value = PQgetisnull(answer, at_, column) != 0 ? std::nullopt : read_integer(PQftype(answer, column), raw(column));
+    if (!value) throw Failure(fmt::format("column {} of '{}' is not a whole number", column, text_));
+    return *value;
+  }
+  std::string_view text(int column) const override {
+    const PGresult* answer = checked(column);
+    if (PQgetisnull(answer, at_, column) != 0 || !is_text(PQftype(answer, column)))
+      throw Failure(fmt::format("column {} of '{}' is not text", column, text_));
+    return raw(column);
+  }
+  std::string_view bytes(int column) const override {
+    const PGresult* answer = checked(column);
+    if (PQgetisnull(answer, at_, column) != 0 || (PQftype(answer, column) != kBytea && !is_text(PQftype(answer, column))))
+      throw Failure(fmt::format("column {} of '{}' is neither bytes nor text", column, text_));
+    return raw(column);
+  }
+
+ protected:
+  explicit PostgresRow(std::string text) : text_(std::move(text)) {}
+  std::string text_;
+  Answer current_;
+  int at_ = 0;
+
+ private:
+  std::string_view raw(int column) const {
+    return {PQgetvalue(current_.get(), at_, column), std::size_t(PQgetlength(current_.get(), at_, column))};
+  }
+  const PGresult* checked(int column) const {
+    core::invariant(current_ != nullptr && at_ < PQntuples(current_.get()) && column >= 0 && column < PQnfields(current_.get()),
+                    "a column that is read is in the row");
+    return current_.get();
+  }
+};
+
+/// An answer that is here as a whole.
+class FinishedStatement final : public PostgresRow {
+ public:
+  FinishedStatement(Answer answer, std::string text) : PostgresRow(std::move(text)) {
+    current_ = std::move(answer);
+    at_ = -1;
+  }
+  void bind(std::span<const Parameter>) override {}
+  bool step() override { return ++at_ < PQntuples(current_.get()); }
+  std::int64_t changed() const override { return rows_written(current_); }
+  void reset() override {}
+};
+
 class PostgresConnection;
 
 /// Rows come one by one (libpq's single-row mode). The connection carries one answer at a time: whoever asks next makes the one before
 /// take in the rest of its rows.
-class PostgresStatement final : public Statement {
+class PostgresStatement final : public PostgresRow {
  public:
   PostgresStatement(PostgresConnection& connection, std::string_view sql, std::optional<std::size_t> number)
-      : connection_(connection), text_(to_postgres(sql)), parameters_(parameters_in(sql)), number_(number) {}
+      : PostgresRow(to_postgres(sql)), connection_(connection), parameters_(parameters_in(sql)), number_(number) {}
   PostgresStatement(const PostgresStatement&) = delete;
   PostgresStatement& operator=(const PostgresStatement&) = delete;
   ~PostgresStatement() override { reset(); }
@@ -80,47 +133,19 @@ class PostgresStatement final : public Statement {
   bool step() override;
   std::int64_t changed() const override { return changed_; }
   void reset() override;
-  bool is_null(int column) const override { return PQgetisnull(row(column), 0, column) != 0; }
-  std::int64_t integer(int column) const override {
-    const PGresult* at = row(column);
-    const auto value = PQgetisnull(at, 0, column) != 0 ? std::nullopt : read_integer(PQftype(at, column), raw(at, column));
-    if (!value) throw Failure(fmt::format("column {} of '{}' is not a whole number", column, text_));
-    return *value;
-  }
-  std::string_view text(int column) const override {
-    const PGresult* at = row(column);
-    if (PQgetisnull(at, 0, column) != 0 || !is_text(PQftype(at, column)))
-      throw Failure(fmt::format("column {} of '{}' is not text", column, text_));
-    return raw(at, column);
-  }
-  std::string_view bytes(int column) const override {
-    const PGresult* at = row(column);
-    if (PQgetisnull(at, 0, column) != 0 || (PQftype(at, column) != kBytea && !is_text(PQftype(at, column))))
-      throw Failure(fmt::format("column {} of '{}' is neither bytes nor text", column, text_));
-    return raw(at, column);
-  }
   /// Takes the rest of the rows off the connection, which somebody else needs.
   void hold_rest();
 
  private:
-  static std::string_view raw(const PGresult* at, int column) {
-    return {PQgetvalue(at, 0, column), std::size_t(PQgetlength(at, 0, column))};
-  }
-  const PGresult* row(int column) const {
-    core::invariant(current_ != nullptr && column >= 0 && column < PQnfields(current_.get()), "a column that is read is in the row");
-    return current_.get();
-  }
   void send();
   Answer receive();  // the next row, or null behind the last one
 
   PostgresConnection& connection_;
-  std::string text_;
   int parameters_;
   std::optional<std::size_t> number_;  // of a cached statement: makes its name on the server
   std::map<std::string, int> uses_;    // by kinds of parameters
   BoundValues values_;
   bool sent_ = false;
-  Answer current_;
   std::deque<Answer> held_;
   std::exception_ptr held_failure_;
   std::int64_t changed_ = 0;
@@ -232,8 +257,32 @@ class PostgresConnection final : public Connection {
     if (sql.starts_with("COPY")) return copy(sql, columns, rows);
     std::int64_t changed = 0;
     for (std::size_t first = 0; first < rows; first += kArrayRowsMax)
-      changed += insert_arrays(sql, columns, first, std::min(rows, first + kArrayRowsMax));
+      changed += rows_written(run_arrays(sql, columns, first, std::min(rows, first + kArrayRowsMax)));
     return changed;
+  }
+
+  std::string batch_sql(std::string_view sql, std::span<const BatchQuery::Kind> kinds) const override {
+    constexpr std::string_view kBatch = "FROM batch";
+    const std::size_t at = sql.find(kBatch);
+    core::invariant(at != std::string_view::npos, "a question about a batch reads FROM batch");
+    std::string arrays, names;
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+      const std::string_view type = kinds[i] == BatchQuery::integer ? "int8" : kinds[i] == BatchQuery::bytes ? "bytea" : "text";
+      arrays += fmt::format("{}${}::{}[]", i == 0 ? "" : ", ", i + 1, type);
+      names += fmt::format("{}c{}", i == 0 ? "" : ", ", i);
+    }
+    const std::string before = to_postgres(sql.substr(0, at)), after = to_postgres(sql.substr(at + kBatch.size()));
+    return fmt::format("{}FROM unnest({}) AS batch ({}){}", before, arrays, names, after);
+  }
+  void each_of_batch(const std::string& sql, std::span<const Column> columns, std::size_t rows,
+                     const std::function<void(const Row&)>& visit) override {
+    // Keys are looked up. Left to itself the planner reads a table of a million rows whole for every batch of thousands.
+    run("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off", "asking about a batch");
+    for (std::size_t first = 0; first < rows; first += kArrayRowsMax) {
+      FinishedStatement statement(run_arrays(sql, columns, first, std::min(rows, first + kArrayRowsMax)), sql);
+      while (statement.step()) visit(Row(statement));
+    }
+    run("RESET enable_hashjoin; RESET enable_mergejoin", "asking about a batch");
   }
 
  private:
@@ -275,7 +324,7 @@ class PostgresConnection final : public Connection {
     return *oid == kInt8 ? "int8" : *oid == kBytea ? "bytea" : "text";
   }
   std::int64_t copy(const std::string& sql, std::span<const Column> columns, std::size_t rows);
-  std::int64_t insert_arrays(const std::string& sql, std::span<const Column> columns, std::size_t first, std::size_t end);
+  Answer run_arrays(const std::string& sql, std::span<const Column> columns, std::size_t first, std::size_t end);
   /// Reads the answers until there is none; fails with the first failure among them, else the first comes back.
   Answer first_answer(std::string_view doing) {
     Answer first;
@@ -420,8 +469,7 @@ std::int64_t PostgresConnection::copy(const std::string& sql, std::span<const Co
   return rows_written(first_answer(fmt::format("running '{}'", sql)));
 }
 
-std::int64_t PostgresConnection::insert_arrays(const std::string& sql, std::span<const Column> columns, std::size_t first,
-                                               std::size_t end) {
+Answer PostgresConnection::run_arrays(const std::string& sql, std::span<const Column> columns, std::size_t first, std::size_t end) {
   make_way();
   std::vector<std::string> arrays;
   std::vector<const char*> data;
@@ -436,9 +484,10 @@ std::int64_t PostgresConnection::insert_arrays(const std::string& sql, std::span
     data.push_back(array.data());
     lengths.push_back(int(array.size()));
   }
-  const Answer answer(PQexecParams(handle_, sql.c_str(), int(columns.size()), nullptr, data.data(), lengths.data(), formats.data(), 1));
-  if (PQresultStatus(answer.get()) != PGRES_COMMAND_OK) fail(handle_, answer.get(), fmt::format("running '{}'", sql));
-  return rows_written(answer);
+  Answer answer(PQexecParams(handle_, sql.c_str(), int(columns.size()), nullptr, data.data(), lengths.data(), formats.data(), 1));
+  const auto status = PQresultStatus(answer.get());
+  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) fail(handle_, answer.get(), fmt::format("running '{}'", sql));
+  return answer;
 }
 
 // ---- addresses -----------------------------------------------------------------------------------------------------------------

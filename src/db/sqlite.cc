@@ -313,6 +313,43 @@ class SqliteConnection final : public Connection {
     return fmt::format("INSERT INTO {} ({}) SELECT {} FROM tanhui_batch WHERE true {}", table, names, values, conflict);
   }
   std::int64_t bulk(const std::string& sql, std::span<const Column> columns, std::size_t rows) override {
+    std::int64_t changed = 0;
+    with_batch(sql, columns, rows, [&](Statement& statement) {
+      statement.step();
+      changed = statement.changed();
+    });
+    return changed;
+  }
+  std::string batch_sql(std::string_view sql, std::span<const BatchQuery::Kind>) const override {
+    constexpr std::string_view kBatch = "FROM batch";
+    const std::size_t at = sql.find(kBatch);
+    core::invariant(at != std::string_view::npos, "a question about a batch reads FROM batch");
+    return fmt::format("{}FROM tanhui_batch AS batch{}", sql.substr(0, at), sql.substr(at + kBatch.size()));
+  }
+  void each_of_batch(const std::string& sql, std::span<const Column> columns, std::size_t rows,
+                     const std::function<void(const Row&)>& visit) override {
+    with_batch(sql, columns, rows, [&](Statement& statement) {
+      while (statement.step()) visit(Row(statement));
+    });
+  }
+
+ private:
+  /// Runs `work` with the statement while the batch table has these rows.
+  template <class Work>
+  void with_batch(const std::string& sql, std::span<const Column> columns, std::size_t rows, Work work) {
+    set_batch(columns, rows);
+    const auto statement = prepare(sql);
+    struct Clean {
+      Statement& statement;
+      Batch& batch;
+      ~Clean() {
+        statement.reset();
+        batch.rows = 0;
+      }
+    } clean{*statement, batch_};
+    work(*statement);
+  }
+  void set_batch(std::span<const Column> columns, std::size_t rows) {
     std::size_t persons = 0;
     batch_.rows = rows;
     for (std::size_t i = 0; i < columns.size(); ++i) {
@@ -333,20 +370,7 @@ class SqliteConnection final : public Connection {
         target = {.kind = BatchColumn::Kind::constant, .constant = std::get<std::int64_t>(columns[i])};
       }
     }
-    const auto statement = prepare(sql);
-    struct Clean {
-      Statement& statement;
-      Batch& batch;
-      ~Clean() {
-        statement.reset();
-        batch.rows = 0;
-      }
-    } clean{*statement, batch_};
-    statement->step();
-    return statement->changed();
   }
-
- private:
   template <class Visit>
   void rows(std::string_view sql, std::span<const Parameter> parameters, Visit visit) {
     const auto statement = prepare(sql);

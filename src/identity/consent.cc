@@ -28,6 +28,18 @@ void withdraw_consent(db::Transaction& tx, std::string_view programme, const cor
   say(tx, programme, person, source, at_ms, 0);
 }
 
+bool change_consent(db::Transaction& tx, std::string_view programme, const core::PersonKey& person, std::string_view source, bool given,
+                    core::Millis now_ms) {
+  // A word on every source overrules all others, so it must come after all of them.
+  const auto last = tx.find<std::string, std::int64_t, bool>(
+      "SELECT source, at_ms, given FROM consent WHERE programme = $1 AND person = $2 AND purpose = $3 AND (source = $4 OR source = '*' OR "
+      "$5 = 1) ORDER BY at_ms DESC, given LIMIT 1",
+      programme, person, kCrediting, source, source == kEverySource ? 1 : 0);
+  if (last && std::get<0>(*last) == source && std::get<2>(*last) == given) return false;
+  say(tx, programme, person, source, last ? std::max(now_ms, std::get<1>(*last) + 1) : now_ms, given ? 1 : 0);
+  return true;
+}
+
 std::vector<core::PersonKey> withdrawn(db::Reader& reader, std::string_view programme) {
   // A word on one source is overruled by a later word on all of them; so a withdrawal stands unless a later agreement covers it.
   std::vector<core::PersonKey> people;

@@ -20,6 +20,11 @@ void record_consent(db::Transaction& tx, std::string_view programme, const core:
 void withdraw_consent(db::Transaction& tx, std::string_view programme, const core::PersonKey& person, std::string_view source,
                       core::Millis at_ms);
 
+/// Says it unless that is the last word already, and so that it is the last word even when the clock went back. Returns whether it was
+/// said.
+bool change_consent(db::Transaction& tx, std::string_view programme, const core::PersonKey& person, std::string_view source, bool given,
+                    core::Millis now_ms);
+
 /// People who withdrew from at least one source and did not agree again, ascending.
 std::vector<core::PersonKey> withdrawn(db::Reader& reader, std::string_view programme);
 

@@ -70,5 +70,32 @@ TEST(Consent, TheWithdrawnComeInOrder) {
   EXPECT_EQ(withdrawn(tx, "city"), (std::vector<core::PersonKey>{kAnn, kCid}));
 }
 
+TEST(Consent, AWordIsSaidOnceAndIsTheLast) {
+  const struct {
+    const char* why;
+    const char* source;
+    bool given;
+    core::Millis now_ms;
+    bool said;
+  } rows[] = {
+      {"the first word", "metro", true, 10, true},
+      {"again", "metro", true, 20, false},
+      {"on every source is another word", "*", true, 20, true},
+      {"again", "*", true, 30, false},
+      {"one source taken back", "metro", false, 30, true},
+      {"on every source once more: it overrules", "*", true, 40, true},
+      {"taken back with a clock that went back", "metro", false, 5, true},
+      {"again", "metro", false, 50, false},
+  };
+  db::Database database = db::test::fresh_database();
+  const std::vector<std::string> sources = {"metro"};
+  for (const auto& [why, source, given, now_ms, said] : rows) {
+    db::Transaction tx = database.begin();
+    EXPECT_EQ(change_consent(tx, "city", kBob, source, given, now_ms), said) << why;
+    EXPECT_EQ(ConsentBook(tx, "city", sources, true).allows(kBob, 0), given) << why;
+    tx.commit();
+  }
+}
+
 }  // namespace
 }  // namespace tanhui::identity

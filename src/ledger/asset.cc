@@ -44,6 +44,11 @@ Asset stored_asset(const db::Row& row, int first) {
           row.integer(first + 3)};
 }
 
+bool same_pool(const Asset& a, const Asset& b) {
+  if (a.kind != b.kind || a.programme != b.programme) return false;
+  return a.kind == AssetKind::points || a == b;
+}
+
 std::map<AssetId, Asset> all_assets(db::Reader& reader) {
   std::map<AssetId, Asset> assets;
   reader.each("SELECT id, kind, programme, category, period FROM asset ORDER BY id",

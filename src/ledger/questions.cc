@@ -14,7 +14,7 @@ std::vector<Balance> read_balances(db::Reader& reader, std::string_view sql, con
   reader.each(
       sql,
       [&](const db::Row& row) {
-        found.push_back({stored_asset(row, 2), {row.integer(0)}, row.integer(1)});
+        found.push_back({stored_asset(row, 3), {row.integer(0)}, row.integer(1), row.integer(2)});
       },
       owner);
   std::sort(found.begin(), found.end(), [](const Balance& a, const Balance& b) { return a.asset < b.asset; });
@@ -26,18 +26,18 @@ std::vector<Balance> read_balances(db::Reader& reader, std::string_view sql, con
 std::vector<Balance> balances(db::Reader& reader, const Owner& owner) {
   if (const auto* own = std::get_if<Own>(&owner))
     return read_balances(reader,
-                         "SELECT b.asset, b.amount, a.kind, a.programme, a.category, a.period FROM system_balance b "
+                         "SELECT b.asset, b.amount, 0, a.kind, a.programme, a.category, a.period FROM system_balance b "
                          "JOIN asset a ON a.id = b.asset WHERE b.account = $1",
                          std::int64_t(*own));
   return read_balances(reader,
-                       "SELECT b.asset, b.amount, a.kind, a.programme, a.category, a.period FROM balance b "
+                       "SELECT b.asset, b.amount, b.held, a.kind, a.programme, a.category, a.period FROM balance b "
                        "JOIN asset a ON a.id = b.asset WHERE b.owner = $1",
                        std::get<core::PersonKey>(owner));
 }
 
 std::vector<Balance> debts(db::Reader& reader, const core::PersonKey& person) {
   return read_balances(reader,
-                       "SELECT d.asset, d.amount, a.kind, a.programme, a.category, a.period FROM debt d "
+                       "SELECT d.asset, d.amount, 0, a.kind, a.programme, a.category, a.period FROM debt d "
                        "JOIN asset a ON a.id = d.asset WHERE d.owner = $1 AND d.amount > 0",
                        person);
 }
@@ -77,9 +77,10 @@ std::vector<AssetTotal> totals(db::Reader& reader) {
     by_id[std::size_t(id.value)].asset = asset;
     by_id[std::size_t(id.value)].id = id;
   }
-  reader.each("SELECT asset, amount FROM balance", [&](const db::Row& row) {
+  reader.each("SELECT asset, amount, held FROM balance", [&](const db::Row& row) {
     AssetTotal& total = by_id.at(std::size_t(row.integer(0)));
     total.held = core::add_or_throw(total.held, row.integer(1));
+    total.on_hold += row.integer(2);
     if (row.integer(1) > 0) ++total.holders;
   });
   reader.each("SELECT asset, account, amount FROM system_balance", [&](const db::Row& row) {

@@ -19,18 +19,12 @@ struct Entry {
 
 /// One asset of a person while an adjustment is worked out.
 struct Lot {
-  std::int64_t balance = 0, change = 0;
+  std::int64_t available = 0, change = 0;
   std::int64_t owed_before = 0, owed = 0;
-  std::int64_t left() const { return balance + change; }
+  std::int64_t left() const { return available + change; }
 };
 
 std::int64_t expiry_rank(const Asset& asset) { return asset.period == 0 ? INT64_MAX : asset.period; }
-
-/// Points of a programme are one pool, whatever lot they are in; a reduction is a pool of its own.
-bool same_pool(const Asset& a, const Asset& b) {
-  if (a.kind != b.kind || a.programme != b.programme) return false;
-  return a.kind == AssetKind::points || a == b;
-}
 
 /// Rows of one table on their way into it.
 struct BalanceBatch {
@@ -157,8 +151,8 @@ struct RunPosting::State {
   void adjust() {
     std::map<std::int64_t, Lot> lots;
     tx.each(
-        "SELECT asset, amount FROM balance WHERE owner = $1", [&](const db::Row& row) { lots[row.integer(0)].balance = row.integer(1); },
-        *person);
+        "SELECT asset, amount - held FROM balance WHERE owner = $1",
+        [&](const db::Row& row) { lots[row.integer(0)].available = row.integer(1); }, *person);
     for (; next_debt < debts.size() && debts[next_debt].first == *person; ++next_debt) {
       Lot& lot = lots[debts[next_debt].second.first];
       lot.owed = lot.owed_before = debts[next_debt].second.second;
@@ -168,7 +162,7 @@ struct RunPosting::State {
       sums(asset);  // from here on `assets` knows it
       if (lot.left() >= 0) continue;
       lot.owed = core::add_or_throw(lot.owed, -lot.left());
-      lot.change = -lot.balance;
+      lot.change = -lot.available;
     }
     for (auto& [asset, lot] : lots)
       if (lot.owed > 0) pay_from_pool(asset, lot, lots);
@@ -290,22 +284,22 @@ core::Result<RunTotals> expire_points(db::Transaction& tx, std::string_view key,
   auto posting = RunPosting::start(tx, key, fmt::format("points expired until {}", core::to_text(today)), Own::expired);
   if (!posting) return posting.error();
   RunPosting run = *std::move(posting);
-  struct Held {
+  struct Left {
     core::PersonKey owner;
-    std::int64_t asset, amount;
+    std::int64_t asset, available;
   };
-  std::vector<Held> page;
-  Held last{{0, 0}, 0, 0};
+  std::vector<Left> page;
+  Left last{{0, 0}, 0, 0};
   do {  // page by page: the balances that are read are the ones that are changed
     page.clear();
     tx.each(
-        "SELECT owner, asset, amount FROM balance WHERE (owner, asset) > ($1, $2) AND amount > 0 AND asset IN "
+        "SELECT owner, asset, amount - held FROM balance WHERE (owner, asset) > ($1, $2) AND amount > held AND asset IN "
         "(SELECT id FROM asset WHERE kind = 'points' AND programme = $3 AND period > 0 AND period < $4) ORDER BY owner, asset LIMIT $5",
         [&](const db::Row& row) {
           page.push_back({row.get<core::PersonKey>(0), row.integer(1), row.integer(2)});
         },
         last.owner, last.asset, programme, month_of(today), std::int64_t(kBatchRows));
-    for (const Held& held : page) run.add({held.asset}, held.owner, -held.amount);
+    for (const Left& left : page) run.add({left.asset}, left.owner, -left.available);
     if (!page.empty()) last = page.back();
   } while (page.size() == kBatchRows);
   return run.finish();

@@ -9,6 +9,8 @@ namespace tanhui::ledger {
 std::int64_t month_of(core::Day day);               // 202509
 Asset stored_asset(const db::Row& row, int first);  // from columns kind, programme, category, period
 std::map<AssetId, Asset> all_assets(db::Reader& reader);
+/// Points of a programme are one pool, whatever lot they are in; a reduction is a pool of its own. Debts are paid from their pool.
+bool same_pool(const Asset& a, const Asset& b);
 
 /// Books on the programme's own side; false when the account would leave its bounds.
 bool book_own(db::Transaction& tx, std::int64_t transfer, Own own, AssetId asset, std::int64_t amount);
