@@ -53,7 +53,7 @@ int run(const Options& options, const Shell& shell) {
   if (!programme) return complain(programme.error(), shell.chinese());
   const auto library = shell.library();
   if (!library) return complain(library.error(), shell.chinese());
-  auto instance = identity::Instance::open(shell.instance);
+  auto instance = shell.open_instance();
   if (!instance) return complain(instance.error(), shell.chinese());
 
   const InterruptGuard interrupt;
