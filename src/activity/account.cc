@@ -418,7 +418,6 @@ core::Status AccountingRun::settle_and_book() {
     const ledger::RunTotals totals = open_posting.finish();
     report_.debts = totals.new_debts;
     record(tx, run_row(run, totals));
-    for (const journal::Correction& correction : corrections_) journal::insert_correction(tx, programme_.id, run, correction);
     tx.commit();
   } catch (...) {
     noted_.resize(noted_before);
@@ -534,7 +533,11 @@ void AccountingRun::close_segments() {
 // The run and its segments, as rows and as entries of the log.
 void AccountingRun::record(db::Transaction& tx, const journal::Run& run) const {
   journal::insert_run(tx, run);
-  journal::RunEntry entry{run, std::int64_t(segments_.size()), programme_.points.expires_after_days, {}};
+  journal::RunEntry entry{run, std::int64_t(segments_.size()), programme_.points.expires_after_days, {}, corrections_};
+  std::sort(entry.corrections.begin(), entry.corrections.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.methodology, a.version) < std::tie(b.methodology, b.version);
+  });
+  for (const journal::Correction& correction : corrections_) journal::insert_correction(tx, programme_.id, run.id, correction);
   for (const std::string& used : rules_.methodologies()) {
     for (const auto* method : selection_.all()) {
       if (fmt::format("{}@{}", method->id, method->version) == used) entry.methodologies.push_back({used, method->digest});

@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "activity/posting_audit.h"
+#include "activity/recheck.h"
 #include "activity/record.h"
 #include "core/files.h"
 #include "core/invariant.h"
@@ -20,6 +21,7 @@
 #include "journal/log.h"
 #include "journal/record_bytes.h"
 #include "journal/segment.h"
+#include "ledger/audit.h"
 #include "ledger/ledger.h"
 
 namespace tanhui::activity {
@@ -74,6 +76,7 @@ class Audit {
     if (!log) return log.error();
     report_.log = *std::move(log);
     if (auto status = check_signing_key(); !status) return status.error();
+    if (auto store = snapshot_.check_store(); !store) return diverges("database", "the store", store.error().message);
     for (auto step : {&Audit::check_run_rows, &Audit::check_segment_rows, &Audit::check_strays, &Audit::check_files, &Audit::check_runs}) {
       if (auto status = (this->*step)(); !status) return status.error();
     }
@@ -81,6 +84,10 @@ class Audit {
     if (!compared) return compared.error();
     report_.people_of_runs = *compared;
     if (auto books = ledger::check(snapshot_); !books) return diverges("ledger", "the ledger", books.error().message);
+    std::set<std::string, std::less<>> run_keys;
+    for (const auto& [id, entry] : runs_) run_keys.insert(entry.run.key);
+    const auto transfers = ledger::check_transfers(snapshot_, [&](std::string_view key) { return run_keys.contains(key); });
+    if (!transfers) return diverges("ledger", "the ledger", transfers.error().message);
     report_.runs = runs_.size();
     report_.segments = segments_.size();
     report_.files = files_.size();
@@ -157,6 +164,7 @@ class Audit {
       if (!row) return diverges("run", fmt::format("run {}", id), "the database does not have it");
       journal::RunEntry stored = entry;
       stored.run = *row;
+      stored.corrections = journal::corrections_of_run(snapshot_, id);
       if (journal::entry_bytes(stored) != journal::entry_bytes(entry))
         return diverges("run", fmt::format("run {}", id), "its row is not what the log says");
     }
@@ -245,6 +253,7 @@ class Audit {
       for (std::size_t group = 0; group < reader.row_groups(); ++group) {
         if (auto status = reader.read(group, journal::ColumnSet::all(), names_, rows_); !status) return status;
         if (auto status = take(path, file); !status) return status;
+        if (auto status = recompute(path, file.programme); !status) return status;
         audit_.note_progress(rows_.size(), records_in_all);
       }
       return check_segments(file);
@@ -282,6 +291,32 @@ class Audit {
         const ClaimedSegment& segment = audit_.segments_[file.segments[at]];
         if (auto status = writer_.add(audit_.runs_.at(segment.entry.run), file.day, rows_, names_, begin, end); !status) return status;
       }
+      return core::Done{};
+    }
+
+    // Milligrams by the very version that the record names.
+    core::Status recompute(const fs::path& path, const std::string& programme) {
+      auto& recheck = rechecks_[programme];
+      if (!recheck) {
+        const auto settings = audit_.request_.programme(programme);
+        if (!settings) return settings.error();
+        auto zone = core::Zone::find(settings->time_zone);
+        if (!zone) return zone.error();
+        recheck = std::make_unique<Recheck>(audit_.library_, *settings, *std::move(zone));
+      }
+      const Recheck::Counts before = recheck->counts();
+      if (auto status = recheck->check(rows_, names_); !status)
+        return diverges("records", fmt::format("'{}'", path.string()), status.error().message);
+      if (recheck->counts().differing > before.differing) {
+        const Divergence& first = recheck->divergences().front();
+        return diverges("records",
+                        fmt::format("'{}', account {}, event {:016x}", path.string(), core::to_hex(first.person), first.event),
+                        fmt::format("{} mg are booked ({}), {} gives {} mg ({})", first.milligrams_booked, first.booked, first.methodology,
+                                    first.milligrams_expected, first.expected));
+      }
+      const std::scoped_lock lock(audit_.mutex_);
+      audit_.report_.recomputed += recheck->counts().equal + recheck->counts().within_cap - before.equal - before.within_cap;
+      audit_.report_.not_alone += recheck->counts().not_alone - before.not_alone;
       return core::Done{};
     }
 
@@ -339,6 +374,7 @@ class Audit {
     journal::Columns rows_;
     journal::RecordHasher hasher_;
     PostingAudit::Writer writer_;
+    std::map<std::string, std::unique_ptr<Recheck>> rechecks_;  // by programme
     std::vector<core::Digest> leaves_;
     std::vector<core::merkle::Edge> edges_;
     std::vector<Counted> counted_;

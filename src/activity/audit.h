@@ -19,6 +19,7 @@
 
 #include "core/result.h"
 #include "identity/instance.h"
+#include "identity/programme.h"
 #include "journal/log_audit.h"
 #include "methodology/methodology.h"
 
@@ -26,6 +27,7 @@ namespace tanhui::activity {
 
 struct AuditRequest {
   std::optional<journal::PublicKey> first_key;
+  std::function<core::Result<identity::Programme>(const std::string& id)> programme;  // where a programme's settings are
   unsigned threads = 2;
   std::size_t memory_bytes = std::size_t{256} << 20;
   std::function<void(std::uint64_t records, std::uint64_t of)> progress;  // a few times a second, from one thread at a time
@@ -35,7 +37,8 @@ struct AuditReport {
   journal::LogAudit log;
   std::uint64_t runs = 0, segments = 0, files = 0, bytes = 0;
   std::uint64_t records = 0;
-  std::uint64_t recomputed = 0;      // milligrams recomputed by their methodology
+  std::uint64_t recomputed = 0;      // milligrams recomputed by their methodology: equal, or within a daily cap
+  std::uint64_t not_alone = 0;       // adjustments and savings from readings, which depend on other records: `resettle` judges those
   std::uint64_t people_of_runs = 0;  // (person, run) pairs whose postings were compared
   std::int64_t milligrams = 0, points = 0;
 };

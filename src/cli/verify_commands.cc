@@ -63,6 +63,7 @@ void print_audit(const activity::AuditReport& report, const Shell& shell, double
   row("journal files", "账本文件", report.files, "have their SHA-256; no other file is there", "SHA-256 一致，且无多余文件");
   row("records", "记录", report.records, "hash into their segment", "哈希归入所在段");
   row("records", "记录", report.recomputed, "milligrams recomputed by their methodology", "按所记方法学重新计算减排量");
+  row("records", "记录", report.not_alone, "adjustments and readings: add up with others", "调整与抄表：与其他记录合并核对");
   row("person-runs", "个人批次", report.people_of_runs, "were posted what their records add up to", "入账等于记录之和");
   fmt::print("{}\n", table.text());
   fmt::print("  {}  {} kg CO2e, {} {}\n", chinese ? "核验无误" : "Everything holds.", kilograms(report.milligrams), grouped(report.points),
@@ -83,6 +84,7 @@ std::string audit_json(const activity::AuditReport& report) {
                                                     {"bytes", report.bytes},
                                                     {"records", report.records},
                                                     {"recomputed", report.recomputed},
+                                                    {"not_alone", report.not_alone},
                                                     {"people_of_runs", report.people_of_runs},
                                                     {"milligrams", report.milligrams},
                                                     {"points", report.points},
@@ -96,6 +98,7 @@ int verify_all(const Options& options, const Shell& shell) {
   const auto library = shell.library();
   if (!library) return complain(library.error(), shell.chinese());
   activity::AuditRequest request;
+  request.programme = [&shell](const std::string& id) { return shell.programme(id); };
   if (!options.key.empty()) {
     const auto key = key_option(options.key);
     if (!key) return complain(key.error(), shell.chinese());

@@ -90,6 +90,8 @@ std::vector<TableShape> Reader::tables() {
   return tables;
 }
 
+core::Status Reader::check_store() { return connection_->check_store(); }
+
 Transaction::Transaction(std::shared_ptr<Connection> connection) : Reader(std::move(connection)) { db::begin(*connection_, Begin::write); }
 Transaction::~Transaction() { roll_back_if_open(connection_); }
 void Transaction::commit() {

@@ -227,6 +227,7 @@ class PostgresConnection final : public Connection {
                parameter)
         .has_value();
   }
+  core::Status check_store() override { return core::Done{}; }
   std::vector<TableShape> tables() override;
   bool save_own_file(const std::string&) override { return false; }
   void run_script(const std::string& portable_sql) override { run(to_postgres(portable_sql), "changing the schema"); }

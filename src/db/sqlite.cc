@@ -11,6 +11,7 @@
 
 #include "core/invariant.h"
 #include "db/connection.h"
+#include "db/migrations.h"
 #include "db/dialect.h"
 
 namespace tanhui::db {
@@ -297,6 +298,21 @@ class SqliteConnection final : public Connection {
     }
     return found;
   }
+  core::Status check_store() override {
+    const auto damaged = [](std::string what) {
+      return core::Error{core::ErrorCode::refused, "db.damaged", "the database: " + std::move(what), "restore it from a backup", {}};
+    };
+    std::string verdict;
+    rows("PRAGMA quick_check(1)", {}, [&](const Row& row) { verdict = row.get<std::string>(0); });
+    if (verdict != "ok") return damaged(verdict);
+    SqliteConnection fresh(":memory:");
+    if (auto made = migrate(fresh, migrations(), ":memory:"); !made) return made.error();
+    const std::vector<std::string> ought = fresh.schema(), is = schema();
+    for (std::size_t i = 0; i < std::max(ought.size(), is.size()); ++i)
+      if (i >= ought.size() || i >= is.size() || ought[i] != is[i])
+        return damaged(fmt::format("its schema is not the one that was made: {}", i < is.size() ? is[i] : ought[i]));
+    return core::Done{};
+  }
   bool save_own_file(const std::string& file) override {
     const Parameter name[] = {file};
     rows("VACUUM INTO $1", name, [](const Row&) {});
@@ -377,6 +393,12 @@ class SqliteConnection final : public Connection {
     statement->bind(parameters);
     while (statement->step()) visit(Row(*statement));
     statement->reset();
+  }
+  std::vector<std::string> schema() {
+    std::vector<std::string> parts;
+    rows("SELECT type || ' ' || name || ' ' || tbl_name || ' ' || coalesce(sql, '') FROM sqlite_master ORDER BY type, name", {},
+         [&](const Row& row) { parts.push_back(row.get<std::string>(0)); });
+    return parts;
   }
   void run(const std::string& sql, std::string_view doing) {
     const int code = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);

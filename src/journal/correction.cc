@@ -11,6 +11,10 @@ core::Day day_of(const std::string& text) {
   return *day;
 }
 
+Correction correction_of(const db::Row& row) {
+  return {row.get<std::string>(0), int(row.integer(1)), day_of(row.get<std::string>(2)), day_of(row.get<std::string>(3))};
+}
+
 }  // namespace
 
 void insert_correction(db::Transaction& tx, std::string_view programme, RunId run, const Correction& correction) {
@@ -23,11 +27,16 @@ std::vector<Correction> corrections_of(db::Reader& reader, std::string_view prog
   std::vector<Correction> corrections;
   reader.each(
       "SELECT methodology, version, first_day, last_day FROM correction WHERE programme = $1 ORDER BY methodology, version, run",
-      [&](const db::Row& row) {
-        corrections.push_back(
-            {row.get<std::string>(0), int(row.integer(1)), day_of(row.get<std::string>(2)), day_of(row.get<std::string>(3))});
-      },
-      programme);
+      [&](const db::Row& row) { corrections.push_back(correction_of(row)); }, programme);
+  return corrections;
+}
+
+std::vector<Correction> corrections_of_run(db::Reader& reader, RunId run) {
+  std::vector<Correction> corrections;
+  reader.each(
+      "SELECT c.methodology, c.version, c.first_day, c.last_day FROM correction c JOIN run r ON r.id = c.run AND r.programme = c.programme "
+      "WHERE c.run = $1 ORDER BY c.methodology, c.version",
+      [&](const db::Row& row) { corrections.push_back(correction_of(row)); }, std::int64_t(run));
   return corrections;
 }
 

@@ -16,9 +16,12 @@ struct Correction {
   std::string methodology;  // its id
   int version = 0;
   core::Day first, last;
+  friend bool operator==(const Correction&, const Correction&) = default;
 };
 
 void insert_correction(db::Transaction& tx, std::string_view programme, RunId run, const Correction& correction);
 std::vector<Correction> corrections_of(db::Reader& reader, std::string_view programme);  // by methodology, version, run
+
+std::vector<Correction> corrections_of_run(db::Reader& reader, RunId run);  // in the same order
 
 }  // namespace tanhui::journal

@@ -46,6 +46,11 @@ json::object write(const RunEntry& entry) {
   json::array methodologies;
   for (const MethodologyUsed& used : entry.methodologies) methodologies.push_back(json::object{{"id", used.id}, {"sha256", used.sha256}});
   out["methodologies"] = std::move(methodologies);
+  json::array corrections;
+  for (const Correction& one : entry.corrections)
+    corrections.push_back(json::object{
+        {"id", one.methodology}, {"version", one.version}, {"from", core::to_text(one.first)}, {"to", core::to_text(one.last)}});
+  out["corrections"] = std::move(corrections);
   return out;
 }
 
@@ -76,9 +81,9 @@ json::object write(const CompactionEntry& entry) {
   return out;
 }
 
-core::Day day_of(const core::MemberReader& in) {
-  const auto day = core::parse_day(in.text("day"));
-  if (!day) in.fail("day", "is not a day like 2025-03-01");
+core::Day day_of(const core::MemberReader& in, std::string_view member = "day") {
+  const auto day = core::parse_day(in.text(member));
+  if (!day) in.fail(member, "is not a day like 2025-03-01");
   return *day;
 }
 
@@ -116,6 +121,10 @@ RunEntry read_run(const core::MemberReader& in) {
   for (const json::value& value : in.array("methodologies")) {
     const core::MemberReader used(value, "a methodology of the run");
     entry.methodologies.push_back({used.text("id"), used.text("sha256")});
+  }
+  for (const json::value& value : in.array("corrections")) {
+    const core::MemberReader one(value, "a correction of the run");
+    entry.corrections.push_back({one.text("id"), int(one.integer("version")), day_of(one, "from"), day_of(one, "to")});
   }
   return entry;
 }

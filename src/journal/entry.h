@@ -7,8 +7,9 @@
 //       signed by both keys.
 //   {"type":"tanhui/run","version":1,"run":N,"key":H,"programme":S,"inputs":H,"settings":H,"postings":H,"started_ms":N,"finished_ms":N,"records":N,
 //    "accepted":N,"duplicate":N,"capped":N,"rejected":N,"held":N,"no_consent":N,"adjusted":N,"people":N,"milligrams":N,"points":N,
-//    "segments":N,"points_expire_days":N,"methodologies":[{"id":"ID@VERSION","sha256":H},...]}
-//       an accounting run; its segments are the next entries. points_expire_days: what decided the lot of its points, 0 never
+//    "segments":N,"points_expire_days":N,"methodologies":[{"id":"ID@VERSION","sha256":H},...],"corrections":[{"id":S,"version":N,"from":D,"to":D},...]}
+//       an accounting run; its segments are the next entries. points_expire_days: what decided the lot of its points, 0 never.
+//       corrections: by a recalculation, which version counts for which local days from now on
 //   {"type":"tanhui/segment","version":1,"programme":S,"day":"YYYY-MM-DD","run":N,"records":N,"milligrams":N,"points":N,"bytes":N,"sha256":H,"root":H}
 //       a sealed segment: its file, and the Merkle root over its records (record_bytes.h) in the file's order
 //   {"type":"tanhui/compaction","version":1,"programme":S,"day":"YYYY-MM-DD","file":S,"bytes":N,"sha256":H,"runs":[N,...]}
@@ -23,6 +24,7 @@
 #include "core/result.h"
 #include "core/time.h"
 #include "journal/catalogue.h"
+#include "journal/correction.h"
 
 namespace tanhui::journal {
 
@@ -41,6 +43,7 @@ struct RunEntry {
   std::int64_t segments = 0;
   std::int64_t points_expire_days = 0;
   std::vector<MethodologyUsed> methodologies;
+  std::vector<Correction> corrections = {};
 };
 struct SegmentEntry {
   std::string programme;

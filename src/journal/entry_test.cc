@@ -39,11 +39,12 @@ const std::pair<Entry, std::string> kGolden[] = {
                .report = ""},
               13,
               365,
-              {{"m@1", "ab"}}},
+              {{"m@1", "ab"}},
+              {{"m", 2, *core::parse_day("2025-03-01"), *core::parse_day("2025-03-02")}}},
      R"({"type":"tanhui/run","version":1,"run":7,"key":"k","programme":"city","inputs":")" + kOnes + R"(","settings":")" + kTwos +
          R"(","postings":")" + kThrees +
          R"(","started_ms":5,"finished_ms":8,"records":21,"accepted":1,"duplicate":2,"capped":3,"rejected":4,"held":5,"no_consent":6,"adjusted":9,)"
-         R"("people":10,"milligrams":-4611686018427387903,"points":12,"segments":13,"points_expire_days":365,"methodologies":[{"id":"m@1","sha256":"ab"}]})"},
+         R"("people":10,"milligrams":-4611686018427387903,"points":12,"segments":13,"points_expire_days":365,"methodologies":[{"id":"m@1","sha256":"ab"}],"corrections":[{"id":"m","version":2,"from":"2025-03-01","to":"2025-03-02"}]})"},
     {SegmentEntry{"city", *core::parse_day("2025-03-01"), 7, 1, 2, -3, 4, digest_of(0x11), digest_of(0x22)},
      R"({"type":"tanhui/segment","version":1,"programme":"city","day":"2025-03-01","run":7,"records":1,"milligrams":2,"points":-3,"bytes":4,)"
      R"("sha256":")" +

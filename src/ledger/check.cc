@@ -104,6 +104,33 @@ core::Status check_zero_sums(db::Reader& reader) {
   return core::Done{};
 }
 
+/// Every transfer sums to zero in every asset: what it gave to people it took from the programme's side, or the other way round.
+core::Status check_transfers_balance(db::Reader& reader, std::uint64_t seed) {
+  Buckets sums(std::size_t(1) << kBucketBits);
+  const auto each = [&](const auto& visit) {
+    reader.each("SELECT transfer, asset, amount FROM posting", [&](const db::Row& row) { visit(row.integer(0), row.integer(1), row.integer(2)); });
+    reader.each("SELECT transfer, asset, amount FROM system_posting",
+                [&](const db::Row& row) { visit(row.integer(0), row.integer(1), row.integer(2)); });
+    reader.each("SELECT transfer, entries FROM run_posting", [&](const db::Row& row) {
+      for (const auto& [asset, amount] : read_entries(row.bytes(1))) visit(row.integer(0), asset, amount);
+    });
+  };
+  const auto bucket_of_transfer = [](std::int64_t transfer) { return std::size_t(transfer) % (std::size_t(1) << kBucketBits); };
+  each([&](std::int64_t transfer, std::int64_t asset, std::int64_t amount) {
+    sums[bucket_of_transfer(transfer)] += core::Uint128(core::Int128(amount) * weight(seed, {std::uint64_t(transfer), 0}, asset));
+  });
+  const auto bad = std::find_if(sums.begin(), sums.end(), [](core::Uint128 sum) { return sum != 0; });
+  if (bad == sums.end()) return core::Done{};
+  const auto bucket = std::size_t(bad - sums.begin());
+  std::map<std::pair<std::int64_t, std::int64_t>, core::Int128> exact;
+  each([&](std::int64_t transfer, std::int64_t asset, std::int64_t amount) {
+    if (bucket_of_transfer(transfer) == bucket) exact[{transfer, asset}] += amount;
+  });
+  for (const auto& [where, sum] : exact)
+    if (sum != 0) return broken(fmt::format("transfer {} sums to {} in asset {}, not to zero", where.first, core::to_text(sum), where.second));
+  return core::Done{};
+}
+
 /// What the tables of postings do not ask of the store row by row (0006_hold.sql). A run has millions of postings under one id.
 core::Status check_references(db::Reader& reader) {
   std::optional<std::int64_t> lost;
@@ -125,6 +152,7 @@ core::Status check(db::Reader& reader, std::uint64_t seed) {
   if (const auto zero = check_zero_sums(reader); !zero) return zero.error();
   if (const auto own = check_own_side(reader); !own) return own.error();
   if (const auto references = check_references(reader); !references) return references.error();
+  if (const auto transfers = check_transfers_balance(reader, seed); !transfers) return transfers.error();
   const auto stored = [&](std::string_view sql) { return [&reader, sql](auto visit) { each_stored(reader, sql, visit); }; };
   const Books all[] = {{"balance", stored("SELECT owner, asset, amount FROM balance"), [&](auto visit) { each_posting(reader, visit); }},
                        {"debt", stored("SELECT owner, asset, amount FROM debt"), stored("SELECT owner, asset, amount FROM debt_change")},

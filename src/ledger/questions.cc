@@ -53,17 +53,18 @@ std::vector<Booked> history(db::Reader& reader, const core::PersonKey& person) {
     line.asset = assets.at({asset});
     return line;
   };
+  // CROSS JOIN: SQLite then keeps this order and searches one person in each transfer, instead of reading all postings of everybody.
   reader.each(
-      "SELECT t.id, t.key, t.reason, p.asset, p.amount FROM transfer t JOIN posting p ON p.transfer = t.id AND p.owner = $1",
+      "SELECT t.id, t.key, t.reason, p.asset, p.amount FROM transfer t CROSS JOIN posting p WHERE p.transfer = t.id AND p.owner = $1",
       [&](const db::Row& row) { at(row, row.integer(3)).amount = row.integer(4); }, person);
   reader.each(
-      "SELECT t.id, t.key, t.reason, p.entries FROM transfer t JOIN run_posting p ON p.transfer = t.id AND p.owner = $1",
+      "SELECT t.id, t.key, t.reason, p.entries FROM transfer t CROSS JOIN run_posting p WHERE p.transfer = t.id AND p.owner = $1",
       [&](const db::Row& row) {
         for (const auto& [asset, amount] : read_entries(row.bytes(3))) at(row, asset).amount = amount;
       },
       person);
   reader.each(
-      "SELECT t.id, t.key, t.reason, d.asset, d.amount FROM transfer t JOIN debt_change d ON d.transfer = t.id AND d.owner = $1",
+      "SELECT t.id, t.key, t.reason, d.asset, d.amount FROM transfer t CROSS JOIN debt_change d WHERE d.transfer = t.id AND d.owner = $1",
       [&](const db::Row& row) { at(row, row.integer(3)).debt_change = row.integer(4); }, person);
   std::vector<Booked> lines;
   for (auto& [place, line] : booked) lines.push_back(std::move(line));
