@@ -1,0 +1,189 @@
+// The simulator's command line: which seeds, how long, on which store. tests/simulator/README.md tells what to do with a failure.
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <iostream>
+
+#include "simulation.h"
+
+namespace tanhui::sim {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kJobsMax = 64;
+
+struct Settings {
+  Options simulation;
+  std::uint64_t first = 1, last = 40;
+  double minutes = 0;
+  int jobs = 1;
+  bool trace = false, keep = false;
+  fs::path home;
+};
+
+/// Seen by all jobs.
+struct Shared {
+  std::atomic<std::uint64_t> next{0};
+  std::atomic<bool> stop{false};
+  std::array<Tally, kJobsMax> tallies;  // one for each
+};
+
+template <class T>
+T* shared_memory() {
+  void* page = ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
+  return new (page) T{};
+}
+
+void print(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  std::fflush(stdout);
+}
+
+/// One seed, printed whole when it failed.
+bool run_seed(std::uint64_t seed, const Settings& settings, const methodology::Library& library, const identity::Programme& programme,
+              Tally& tally) {
+  Options options = settings.simulation;
+  options.folder = settings.simulation.folder / fmt::format("seed-{}", seed);
+  fs::remove_all(options.folder);
+  Simulation simulation(seed, options, library, programme, tally);
+  const std::string problem = simulation.run();
+  ++tally.seeds;
+  std::string text;
+  if (!problem.empty() || settings.trace)
+    for (const std::string& line : simulation.trace()) text += line + "\n";
+  if (!problem.empty()) {
+    ++tally.failures;
+    text += fmt::format("FAILED seed {}: {}\n  replay: tests/sim --seed {} --store {} --steps {}\n  its instance: {}\n", seed, problem, seed,
+                        options.postgresql ? "postgresql" : "sqlite", options.steps, options.folder.string());
+  } else if (!settings.keep) {
+    fs::remove_all(options.folder);
+  }
+  print(text);
+  return problem.empty();
+}
+
+void run_job(const Settings& settings, const methodology::Library& library, const identity::Programme& programme, Shared& shared,
+             Tally& tally) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(settings.minutes * 60);
+  while (!shared.stop) {
+    const std::uint64_t seed = settings.first + shared.next++;
+    if (settings.minutes > 0 ? std::chrono::steady_clock::now() >= end : seed > settings.last) return;
+    if (!run_seed(seed, settings, library, programme, tally)) shared.stop = true;
+  }
+}
+
+Tally sum(const Tally* tallies, int jobs) {
+  Tally sum;
+  for (int job = 0; job < jobs; ++job) {
+    for (int i = 0; i < kRequestKinds; ++i) sum.requests[i] += tallies[job].requests[i];
+    for (int i = 0; i < FAULT_KINDS; ++i) sum.fired[i] += tallies[job].fired[i];
+    sum.recoveries += tallies[job].recoveries;
+    sum.present += tallies[job].present;
+    sum.absent += tallies[job].absent;
+    sum.failed_but_booked += tallies[job].failed_but_booked;
+    sum.seeds += tallies[job].seeds;
+    sum.failures += tallies[job].failures;
+  }
+  return sum;
+}
+
+std::string report(const Tally& tally, double seconds) {
+  std::string requests, faults;
+  for (int i = 0; i < kRequestKinds; ++i) requests += fmt::format(" {} {}", name(Request::Kind(i)), tally.requests[i]);
+  for (int i = 1; i < FAULT_KINDS; ++i) faults += fmt::format(" {} {}", fault_name(fault_kind(i)), tally.fired[i]);
+  return fmt::format(
+      "requests:{}\nfaults:{}\nnot answered: {}, of them whole {}, absent {}; said to have failed and whole {}\n"
+      "{} seeds, {} failed, {:.1f} s\n",
+      requests, faults, tally.recoveries, tally.present, tally.absent, tally.failed_but_booked, tally.seeds, tally.failures, seconds);
+}
+
+int run(const Settings& settings) {
+  const auto begin = std::chrono::steady_clock::now();
+  std::vector<methodology::Problem> problems;
+  const auto library = methodology::Library::load(settings.home / "methodologies", problems);
+  const auto programme = identity::find_programme(settings.home / "programmes", "wuhan-demo");
+  if (!library || !programme) throw std::runtime_error("no methodologies or programmes in '" + settings.home.string() + "'");
+  auto* shared = shared_memory<Shared>();
+  std::vector<pid_t> jobs;
+  for (int job = 0; job < settings.jobs; ++job) {
+    const pid_t child = ::fork();
+    if (child < 0) throw std::system_error(errno, std::generic_category(), "fork");
+    if (child == 0) {
+      try {
+        run_job(settings, *library, *programme, *shared, shared->tallies[std::size_t(job)]);
+      } catch (const std::exception& failure) {
+        print(fmt::format("the simulator itself failed: {}\n", failure.what()));
+        ::_exit(1);
+      }
+      ::_exit(0);
+    }
+    jobs.push_back(child);
+  }
+  bool whole = true;
+  for (const pid_t job : jobs) {
+    int status = 0;
+    ::waitpid(job, &status, 0);
+    whole = whole && status == 0;
+  }
+  const Tally tally = sum(shared->tallies.data(), settings.jobs);
+  print(report(tally, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count()));
+  return whole && tally.failures == 0 && tally.seeds > 0 ? 0 : 1;
+}
+
+fs::path fresh_folder() {
+  const bool memory = ::access("/dev/shm", W_OK) == 0;  // kill -9 loses nothing there either, and nothing waits for a disk
+  std::string pattern = ((memory ? fs::path("/dev/shm") : fs::temp_directory_path()) / "tanhui-sim-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr) throw std::system_error(errno, std::generic_category(), pattern);
+  return pattern;
+}
+
+int parse_and_run(int argc, char** argv) {
+  Settings settings;
+  settings.home = TANHUI_SOURCE_DIR;
+  std::string seeds, store = "sqlite";
+  std::uint64_t seed = 0;
+  CLI::App app("Simulates requests, crashes and failing disks from a seed, and checks every recovery", "sim");
+  app.add_option("--seed", seed, "this seed alone, with its trace");
+  app.add_option("--seeds", seeds, "from..to (default 1..40)");
+  app.add_option("--minutes", settings.minutes, "as many seeds as fit, from the first on");
+  app.add_option("--steps", settings.simulation.steps, "requests of a seed")->check(CLI::Range(1, 100'000));
+  app.add_option("--jobs", settings.jobs, "seeds at the same time")->check(CLI::Range(1, kJobsMax));
+  app.add_option("--folder", settings.simulation.folder, "where the instances are (default: a new one in memory)");
+  app.add_flag("--trace", settings.trace, "print what happened in every seed");
+  app.add_flag("--keep", settings.keep, "leave the instances behind");
+  app.add_option("--damage", settings.simulation.damage_at,
+                 "after this step a balance is changed past the ledger: a test of the simulator, which must fail");
+  CLI11_PARSE(app, argc, argv);
+  if (!seeds.empty() && std::sscanf(seeds.c_str(), "%lu..%lu", &settings.first, &settings.last) != 2) {
+    std::cerr << "error: '" << seeds << "' is not from..to\n  what to do: write for example --seeds 1..1000\n";
+    return 2;
+  }
+  if (seed != 0) {
+    settings.first = settings.last = seed;
+    settings.trace = true;
+  }
+  const bool own_folder = settings.simulation.folder.empty();
+  if (own_folder) settings.simulation.folder = fresh_folder();
+  const int result = run(settings);
+  if (own_folder && result == 0 && !settings.keep) fs::remove_all(settings.simulation.folder);
+  return result;
+}
+
+}  // namespace
+}  // namespace tanhui::sim
+
+int main(int argc, char** argv) {
+  try {
+    return tanhui::sim::parse_and_run(argc, argv);
+  } catch (const std::exception& failure) {
+    std::cerr << "error: " << failure.what() << "\n";
+    return 3;
+  }
+}
