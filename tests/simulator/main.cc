@@ -61,7 +61,7 @@ bool run_seed(std::uint64_t seed, const Settings& settings, const methodology::L
   if (!problem.empty()) {
     ++tally.failures;
     text += fmt::format("FAILED seed {}: {}\n  replay: tests/sim --seed {} --store {} --steps {}\n  its instance: {}\n", seed, problem, seed,
-                        options.postgresql ? "postgresql" : "sqlite", options.steps, options.folder.string());
+                        options.server.empty() ? "sqlite" : "postgresql", options.steps, options.folder.string());
   } else if (!settings.keep) {
     fs::remove_all(options.folder);
   }
@@ -153,6 +153,8 @@ int parse_and_run(int argc, char** argv) {
   app.add_option("--seed", seed, "this seed alone, with its trace");
   app.add_option("--seeds", seeds, "from..to (default 1..40)");
   app.add_option("--minutes", settings.minutes, "as many seeds as fit, from the first on");
+  app.add_option("--store", store, "sqlite or postgresql (then TANHUI_TEST_POSTGRES names a server: tests/with_postgres)")
+      ->check(CLI::IsMember({"sqlite", "postgresql"}));
   app.add_option("--steps", settings.simulation.steps, "requests of a seed")->check(CLI::Range(1, 100'000));
   app.add_option("--jobs", settings.jobs, "seeds at the same time")->check(CLI::Range(1, kJobsMax));
   app.add_option("--folder", settings.simulation.folder, "where the instances are (default: a new one in memory)");
@@ -164,6 +166,14 @@ int parse_and_run(int argc, char** argv) {
   if (!seeds.empty() && std::sscanf(seeds.c_str(), "%lu..%lu", &settings.first, &settings.last) != 2) {
     std::cerr << "error: '" << seeds << "' is not from..to\n  what to do: write for example --seeds 1..1000\n";
     return 2;
+  }
+  if (store == "postgresql") {
+    const char* server = std::getenv("TANHUI_TEST_POSTGRES");
+    if (server == nullptr) {
+      std::cerr << "error: TANHUI_TEST_POSTGRES names no server\n  what to do: start this by tests/sim, which brings one\n";
+      return 2;
+    }
+    settings.simulation.server = server;
   }
   if (seed != 0) {
     settings.first = settings.last = seed;

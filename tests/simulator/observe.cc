@@ -94,7 +94,7 @@ State parse_state(const std::string& text) {
 }
 
 void observe(const World& world, const Say& say) {
-  auto instance = identity::Instance::open(world.folder);
+  auto instance = identity::Instance::open(world.folder, world.database);
   if (!instance) {
     if (instance.error().id == "instance.not-found") return;  // it was never made: nothing is there
     return say("refused " + instance.error().id);
@@ -106,7 +106,7 @@ void observe(const World& world, const Say& say) {
 }
 
 void inspect(const World& world, const Say& say) {
-  auto instance = identity::Instance::open(world.folder);
+  auto instance = identity::Instance::open(world.folder, world.database);
   if (!instance) return say("refused " + instance.error().id);
   auto opened = *std::move(instance);
   if (auto books = ledger::check(opened.database()); !books) return say("ledger: " + books.error().message);

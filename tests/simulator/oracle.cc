@@ -111,6 +111,8 @@ std::set<std::string> Oracle::apply(const Request& request, const State& state) 
       if (!done_.insert(request.key).second) return {"refused ledger.run-booked"};
       expire(request, state);
       return {"booked"};
+    case Kind::backup:
+      return {"booked", "refused backup.not-empty"};  // the second when it was finished and nobody heard of it
     default:
       return {"booked"};
   }

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "activity/account.h"
-#include "activity/audit.h"
+#include "backup/backup.h"
 #include "core/invariant.h"
 #include "journal/catalogue.h"
 #include "journal/compaction.h"
@@ -18,7 +18,7 @@ namespace {
 using Kind = Request::Kind;
 
 constexpr const char* kKindNames[kRequestKinds] = {"account", "post",    "batch",  "place",  "settle", "release",
-                                                   "sweep",   "expire", "compact", "rotate", "recover"};
+                                                   "sweep",   "expire", "compact", "rotate", "backup", "recover"};
 
 ledger::Asset points(const World& world, std::int64_t period) {
   return {ledger::AssetKind::points, world.programme->id, "", period};
@@ -117,6 +117,10 @@ std::string answer(const World& world, identity::Instance& instance, const Reque
           [&](db::Transaction& tx) { return ledger::expire_points(tx, request.key, world.programme->id, today); });
       return ended ? "booked" : "refused " + ended.error().id;
     }
+    case Kind::backup: {
+      const auto made = backup::make_backup(instance, request.to);
+      return made ? "booked" : "refused " + made.error().id;
+    }
     case Kind::compact:
     case Kind::rotate:
     case Kind::recover:
@@ -141,14 +145,35 @@ std::string to_text(const Request& request) {
 }
 
 void perform(const World& world, const Request& request, const Say& say) {
-  auto instance = identity::Instance::open_or_create(world.folder);
+  auto instance = identity::Instance::open_or_create(world.folder, world.database);
   if (!instance) return say("refused " + instance.error().id);
   auto opened = *std::move(instance);
   say(answer(world, opened, request));
 }
 
+void restore(const World& world, const std::filesystem::path& from, const Say& say) {
+  const auto restored = backup::restore(from, world.folder, world.database);
+  say(restored ? "booked" : "refused " + restored.error().id);
+}
+
+void make_schema(const std::string& address, const std::string& name, const Say& say) {
+  auto database = *db::Database::open(address);
+  db::Transaction tx = database.begin();
+  tx.exec("CREATE SCHEMA " + name);
+  tx.commit();
+  say("booked");
+}
+
+void drop_schema(const std::string& address, const std::string& name, const Say& say) {
+  auto database = *db::Database::open(address);
+  db::Transaction tx = database.begin();
+  tx.exec(fmt::format("DROP SCHEMA IF EXISTS {} CASCADE", name));
+  tx.commit();
+  say("booked");
+}
+
 void damage(const World& world, const Say& say) {
-  auto instance = *identity::Instance::open(world.folder);
+  auto instance = *identity::Instance::open(world.folder, world.database);
   db::Transaction tx = instance.database().begin();
   tx.exec("UPDATE balance SET amount = amount - 1 WHERE amount > held");
   tx.commit();

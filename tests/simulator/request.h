@@ -22,13 +22,14 @@ struct Move {
 };
 
 struct Request {
-  enum class Kind { account, post, batch, place, settle, release, sweep, expire, compact, rotate, recover } kind = Kind::recover;
+  enum class Kind { account, post, batch, place, settle, release, sweep, expire, compact, rotate, backup, recover } kind = Kind::recover;
   std::string key = {};       // the same request again has the same
   std::int64_t now_ms = 0;    // what its clock says
   std::vector<std::size_t> reports = {};  // account: which are in the file
   std::string file = {};
   std::vector<Move> moves = {};  // post, settle, place: one; batch: some
-  std::string hold = {};    // settle, release
+  std::string hold = {};          // settle, release
+  std::filesystem::path to = {};  // backup
   std::int64_t expires_ms = 0;
 };
 constexpr int kRequestKinds = int(Request::Kind::recover) + 1;
@@ -38,7 +39,7 @@ std::string to_text(const Request& request);
 /// Where an instance is, and by which rules it works.
 struct World {
   std::filesystem::path folder;
-  std::string database;  // empty: SQLite in the folder
+  std::string database;  // its address; empty: SQLite in the folder
   const methodology::Library* library = nullptr;
   const identity::Programme* programme = nullptr;
   int people = 0;
@@ -57,6 +58,13 @@ State parse_state(const std::string& text);
 
 /// Says "holds" when the instance is what it must be after recovery: audit, ledger, files and catalogue.
 void inspect(const World& world, const Say& say);
+
+/// Makes the instance of `world` from a backup.
+void restore(const World& world, const std::filesystem::path& backup, const Say& say);
+
+/// A new and empty schema of the server at `address`, or none of that name any more.
+void make_schema(const std::string& address, const std::string& name, const Say& say);
+void drop_schema(const std::string& address, const std::string& name, const Say& say);
 
 /// Moves a point out of the first account it finds, past the ledger, to see that the simulator sees it.
 void damage(const World& world, const Say& say);

@@ -37,7 +37,7 @@ std::string difference(const State& a, const State& b) {
 Simulation::Simulation(std::uint64_t seed, const Options& options, const methodology::Library& library,
                        const identity::Programme& programme, Tally& tally)
     : seed_(seed), options_(options), tally_(tally), random_(seed), acts_(random_), oracle_(acts_) {
-  world_ = {options.folder / "disturbed", "", &library, &programme, acts_.people()};
+  world_ = {{}, "", &library, &programme, acts_.people()};
   for (std::size_t i = 0; i < acts_.reports().size(); ++i) waiting_.push_back(i);
   random_.shuffle(waiting_);
 }
@@ -110,9 +110,11 @@ Request Simulation::choose() {
     constexpr Kind kinds[] = {Kind::post, Kind::post, Kind::batch, Kind::place, Kind::place, Kind::settle, Kind::settle, Kind::release};
     request = points_request(kinds[random_.below(std::size(kinds))]);
   } else {
-    constexpr Kind kinds[] = {Kind::expire, Kind::expire, Kind::sweep, Kind::compact, Kind::compact, Kind::compact, Kind::rotate};
+    constexpr Kind kinds[] = {Kind::expire,  Kind::expire,  Kind::sweep,  Kind::compact,
+                              Kind::compact, Kind::compact, Kind::rotate, Kind::backup};
     const Kind kind = kinds[random_.below(std::size(kinds))];
     request = {.kind = kind, .key = fmt::format("{}{}", name(kind), number_)};
+    if (kind == Kind::backup) request.to = options_.folder / request.key;
   }
   if (request.kind != Kind::place) request.now_ms = any_clock();  // clocks jump, back too; a hold's is part of what it asks
   return request;
@@ -120,7 +122,7 @@ Request Simulation::choose() {
 
 Fault Simulation::choose_fault(Kind kind) {
   if (!random_.percent(55)) return {};
-  const auto last = options_.postgresql ? FAULT_LOST_SERVER : FAULT_SYNC_ALWAYS;
+  const auto last = !options_.server.empty() ? FAULT_LOST_SERVER : FAULT_SYNC_ALWAYS;
   const auto fault = fault_kind(1 + random_.below(std::uint64_t(last)));
   const long calls = calls_[int(kind)] == 0 ? kCallsGuess : calls_[int(kind)];
   return {fault, 1 + long(random_.below(std::uint64_t(calls)))};
@@ -138,6 +140,21 @@ Outcome Simulation::send(const Request& request, Fault fault) {
                   outcome.answer.empty() ? "no answer" : outcome.answer, outcome.killed ? " (killed)" : ""));
   if (outcome.broken) fail("a process ended as none should");
   return outcome;
+}
+
+World Simulation::new_world(const std::string& folder) {
+  World world = world_;
+  world.folder = options_.folder / folder;
+  if (options_.server.empty()) return world;
+  schemas_.push_back(fmt::format("sim_{}_{}_{}", seed_, ::getpid(), schemas_.size()));
+  const Outcome made = in_child({}, [&](const Say& answer) { make_schema(options_.server, schemas_.back(), answer); });
+  if (made.answer != "booked") fail("no schema on the server: " + made.answer);
+  world.database = fmt::format("{}{}options=-csearch_path%3D{}", options_.server, options_.server.find('?') == std::string::npos ? '?' : '&', schemas_.back());
+  return world;
+}
+
+void Simulation::drop_schemas() {
+  for (const std::string& schema : schemas_) in_child({}, [&](const Say& answer) { drop_schema(options_.server, schema, answer); });
 }
 
 State Simulation::look(const World& world) {
@@ -180,6 +197,7 @@ void Simulation::answered(const Request& request, const Outcome& outcome, const 
   if (const std::string problem = after.problem(state_); !problem.empty()) fail(problem);
   keep(request, after);
   if (request.kind != Kind::recover && sent_.size() < 20) sent_.push_back(request);
+  if (request.kind == Kind::backup) check_backup(request, outcome.answer == "booked");
   if (outcome.killed || outcome.fired > 0) recover();
 }
 
@@ -199,8 +217,20 @@ void Simulation::recover() {
   if (outcome.answer != "booked") fail("the instance does not recover");
   state_ = look(world_);
   if (const std::string problem = oracle_.problem(state_); !problem.empty()) fail(problem);
-  const Outcome checked = in_child({}, [&](const Say& answer) { inspect(world_, answer); });
-  if (checked.answer != "holds") fail("after recovery: " + checked.answer);
+  check(world_, "after recovery");
+}
+
+void Simulation::check(const World& world, const char* when) {
+  const Outcome checked = in_child({}, [&](const Say& answer) { inspect(world, answer); });
+  if (checked.answer != "holds") fail(fmt::format("{}: {}", when, checked.answer));
+}
+
+void Simulation::check_backup(const Request& request, bool made_now) {
+  const World second = new_world(fmt::format("restored-{}", number_));
+  const Outcome restored = in_child({}, [&](const Say& answer) { restore(second, request.to, answer); });
+  if (restored.answer != "booked") fail("a backup cannot be restored: " + restored.answer);
+  if (const std::string other = difference(state_, look(second)); made_now && !other.empty()) fail("what was restored is different: " + other);
+  check(second, "after a restore");
 }
 
 void Simulation::twins() {
@@ -225,8 +255,7 @@ void Simulation::twins() {
 }
 
 void Simulation::compare_with_undisturbed() {
-  World plain = world_;
-  plain.folder = options_.folder / "undisturbed";
+  const World plain = new_world("undisturbed");
   const Outcome outcome = in_child({}, [&](const Say& answer) {
     std::string failed;
     for (const Request& request : effective_)
@@ -241,6 +270,7 @@ void Simulation::compare_with_undisturbed() {
 std::string Simulation::run() {
   fs::create_directories(options_.folder);
   try {
+    world_ = new_world("disturbed");
     for (int step = 0; step < options_.steps; ++step) {
       const Request request = choose();
       attempt(request, choose_fault(request.kind));
@@ -254,6 +284,7 @@ std::string Simulation::run() {
     if (!waiting_.empty() && random_.percent(50)) twins();
     recover();
     compare_with_undisturbed();
+    drop_schemas();
   } catch (const Failed& failed) {
     return failed.what;
   }

@@ -4,6 +4,7 @@
 //   answered    it was acknowledged: the answer and the state are what the oracle says
 //   not         it is whole or absent; then it is sent again at once (perhaps into the next fault), or later, after others (reordered)
 //   recovered   the audit holds, files and catalogue agree, no run is half there
+//   backed up   what is restored from a backup is what was there
 //   at the end  two processes send one request at the same moment; what was kept for later is sent; and a second instance that got
 //               the same requests without any fault has the same accounts
 #pragma once
@@ -29,7 +30,7 @@ struct Tally {
 
 struct Options {
   int steps = 12;
-  bool postgresql = false;
+  std::string server;   // address of a PostgreSQL server; empty: SQLite
   int damage_at = -1;  // a step after which a balance is changed behind the ledger's back: the simulation must fail
   std::filesystem::path folder;
 };
@@ -59,9 +60,14 @@ class Simulation {
   void answered(const Request& request, const Outcome& outcome, const Oracle& after, const std::set<std::string>& right);
   void not_answered(const Request& request, const Outcome& outcome, const Oracle& after, int depth);
   void recover();
+  void check(const World& world, const char* when);
+  void check_backup(const Request& request, bool made_now);
   void twins();
   void compare_with_undisturbed();
   State look(const World& world);
+  /// An instance in the folder `name`, on the store of this simulation.
+  World new_world(const std::string& name);
+  void drop_schemas();
   Outcome send(const Request& request, Fault fault);
   void keep(const Request& request, const Oracle& after);
   void say(const std::string& line) { trace_.push_back(line); }
@@ -80,6 +86,7 @@ class Simulation {
   std::vector<Request> effective_;    // in the order in which they took effect
   long calls_[kRequestKinds] = {};    // the most that a request of the kind made so far
   int number_ = 0;
+  std::vector<std::string> schemas_;
   std::vector<std::string> trace_;
 };
 
