@@ -40,7 +40,8 @@ State state_of(identity::Instance& instance, int people) {
     state["own pool " + asset] = total.pool;
   }
   state["runs"] = snapshot.find<std::int64_t>("SELECT count(*) FROM run").value_or(0);
-  state["log"] = std::int64_t(journal::log_size(snapshot));
+  const auto keys = snapshot.find<std::int64_t>("SELECT count(*) FROM log_key").value_or(0);
+  state["log"] = std::int64_t(journal::log_size(snapshot)) - keys;
   std::erase_if(state, [](const auto& one) { return one.second == 0; });
   snapshot.each("SELECT size, note FROM log_checkpoint", [&](const db::Row& row) {
     state[fmt::format("checkpoint {}", row.integer(0))] = std::int64_t(core::event_key(0, row.get<std::string>(1)));

@@ -23,7 +23,7 @@ State comparable(State state) {
   return state;
 }
 
-/// And without the log, which an instance begins, and a compaction continues, before it comes to the end of what was asked.
+/// And without the log, to which a compaction adds before it comes to the end of what was asked.
 State accounts(State state) {
   state = comparable(std::move(state));
   state.erase("log");
