@@ -23,7 +23,7 @@ struct Settings {
   std::uint64_t first = 1, last = 40;
   double minutes = 0;
   int jobs = 1;
-  bool trace = false, keep = false;
+  bool trace = false, keep = false, each_call = false;
   fs::path home;
 };
 
@@ -46,13 +46,15 @@ void print(const std::string& text) {
   std::fflush(stdout);
 }
 
-/// One seed, printed whole when it failed.
-bool run_seed(std::uint64_t seed, const Settings& settings, const methodology::Library& library, const identity::Programme& programme,
-              Tally& tally) {
-  Options options = settings.simulation;
-  options.folder = settings.simulation.folder / fmt::format("seed-{}", seed);
+/// One story, printed whole when it failed. Returns the calls of its last step.
+struct Story {
+  bool holds = false;
+  long calls = 0;
+};
+Story tell(Options options, std::uint64_t seed, const Settings& settings, const World& rules, Tally& tally) {
+  options.folder /= fmt::format("seed-{}-{}", seed, ::getpid());
   fs::remove_all(options.folder);
-  Simulation simulation(seed, options, library, programme, tally);
+  Simulation simulation(seed, options, *rules.library, *rules.programme, tally);
   const std::string problem = simulation.run();
   ++tally.seeds;
   std::string text;
@@ -60,22 +62,38 @@ bool run_seed(std::uint64_t seed, const Settings& settings, const methodology::L
     for (const std::string& line : simulation.trace()) text += line + "\n";
   if (!problem.empty()) {
     ++tally.failures;
-    text += fmt::format("FAILED seed {}: {}\n  replay: tests/sim --seed {} --store {} --steps {}\n  its instance: {}\n", seed, problem, seed,
-                        options.server.empty() ? "sqlite" : "postgresql", options.steps, options.folder.string());
+    text += fmt::format("FAILED seed {}: {}\n  replay: tests/sim --seed {} --store {} --steps {}{}\n  its instance: {}\n", seed, problem, seed,
+                        options.server.empty() ? "sqlite" : "postgresql", options.steps,
+                        options.only ? fmt::format(" --fault {}:{}", fault_name(options.only->kind), options.only->at) : "",
+                        options.folder.string());
   } else if (!settings.keep) {
     fs::remove_all(options.folder);
   }
   print(text);
-  return problem.empty();
+  return {problem.empty(), simulation.calls_of_last_step()};
 }
 
-void run_job(const Settings& settings, const methodology::Library& library, const identity::Programme& programme, Shared& shared,
-             Tally& tally) {
+void run_seeds(const Settings& settings, const World& rules, Shared& shared, Tally& tally) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(settings.minutes * 60);
   while (!shared.stop) {
     const std::uint64_t seed = settings.first + shared.next++;
     if (settings.minutes > 0 ? std::chrono::steady_clock::now() >= end : seed > settings.last) return;
-    if (!run_seed(seed, settings, library, programme, tally)) shared.stop = true;
+    if (!tell(settings.simulation, seed, settings, rules, tally).holds) shared.stop = true;
+  }
+}
+
+/// The last step of one seed meets every fault at every call it makes.
+void run_each_call(const Settings& settings, const World& rules, Shared& shared, Tally& tally) {
+  Options options = settings.simulation;
+  options.only = Fault{};
+  const Story quiet = tell(options, settings.first, settings, rules, tally);
+  if (!quiet.holds) shared.stop = true;
+  const std::uint64_t kinds = options.server.empty() ? FAULT_SYNC_ALWAYS : FAULT_LOST_SERVER;
+  while (!shared.stop) {
+    const std::uint64_t item = shared.next++;
+    options.only = Fault{fault_kind(1 + item % kinds), 1 + long(item / kinds)};
+    if (options.only->at > quiet.calls) return;
+    if (!tell(options, settings.first, settings, rules, tally).holds) shared.stop = true;
   }
 }
 
@@ -117,7 +135,8 @@ int run(const Settings& settings) {
     if (child < 0) throw std::system_error(errno, std::generic_category(), "fork");
     if (child == 0) {
       try {
-        run_job(settings, *library, *programme, *shared, shared->tallies[std::size_t(job)]);
+        const World rules{{}, "", &*library, &*programme, 0};
+        (settings.each_call ? run_each_call : run_seeds)(settings, rules, *shared, shared->tallies[std::size_t(job)]);
       } catch (const std::exception& failure) {
         print(fmt::format("the simulator itself failed: {}\n", failure.what()));
         ::_exit(1);
@@ -144,13 +163,22 @@ fs::path fresh_folder() {
   return pattern;
 }
 
+Fault parse_fault(const std::string& text) {
+  const auto colon = text.find(':');
+  for (int kind = 1; kind < FAULT_KINDS && colon != std::string::npos; ++kind)
+    if (text.substr(0, colon) == fault_name(fault_kind(kind))) return {fault_kind(kind), std::stol(text.substr(colon + 1))};
+  throw std::runtime_error("'" + text + "' is not a fault: write for example kill-before:17");
+}
+
 int parse_and_run(int argc, char** argv) {
   Settings settings;
   settings.home = TANHUI_SOURCE_DIR;
-  std::string seeds, store = "sqlite";
+  std::string seeds, fault, store = "sqlite";
   std::uint64_t seed = 0;
   CLI::App app("Simulates requests, crashes and failing disks from a seed, and checks every recovery", "sim");
   app.add_option("--seed", seed, "this seed alone, with its trace");
+  app.add_flag("--each-call", settings.each_call, "the last step of the seed meets every fault at every call it makes, nothing else any");
+  app.add_option("--fault", fault, "KIND:CALL, for the last step alone, as --each-call prints it");
   app.add_option("--seeds", seeds, "from..to (default 1..40)");
   app.add_option("--minutes", settings.minutes, "as many seeds as fit, from the first on");
   app.add_option("--store", store, "sqlite or postgresql (then TANHUI_TEST_POSTGRES names a server: tests/with_postgres)")
@@ -177,8 +205,9 @@ int parse_and_run(int argc, char** argv) {
   }
   if (seed != 0) {
     settings.first = settings.last = seed;
-    settings.trace = true;
+    settings.trace = !settings.each_call;
   }
+  if (!fault.empty()) settings.simulation.only = parse_fault(fault);
   const bool own_folder = settings.simulation.folder.empty();
   if (own_folder) settings.simulation.folder = fresh_folder();
   const int result = run(settings);

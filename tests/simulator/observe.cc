@@ -6,8 +6,6 @@
 
 #include "activity/audit.h"
 #include "acts.h"
-#include "journal/catalogue.h"
-#include "journal/log.h"
 #include "ledger/ledger.h"
 #include "request.h"
 
@@ -40,8 +38,7 @@ State state_of(identity::Instance& instance, int people) {
     state["own pool " + asset] = total.pool;
   }
   state["runs"] = snapshot.find<std::int64_t>("SELECT count(*) FROM run").value_or(0);
-  const auto keys = snapshot.find<std::int64_t>("SELECT count(*) FROM log_key").value_or(0);
-  state["log"] = std::int64_t(journal::log_size(snapshot)) - keys;
+  state["segments"] = snapshot.find<std::int64_t>("SELECT count(*) FROM segment").value_or(0);
   std::erase_if(state, [](const auto& one) { return one.second == 0; });
   snapshot.each("SELECT size, note FROM log_checkpoint", [&](const db::Row& row) {
     state[fmt::format("checkpoint {}", row.integer(0))] = std::int64_t(core::event_key(0, row.get<std::string>(1)));

@@ -52,7 +52,7 @@ using Say = std::function<void(const std::string&)>;
 void perform(const World& world, const Request& request, const Say& say);
 
 /// Everything that counts, as numbers by name: "balance 2 points 202603", "held ...", "debt ...", "own redeemed ...", "runs",
-/// "log" (its entries, without those about keys: each `rotate` makes a new one), "checkpoint 17".
+/// "segments", "checkpoint 17" (a digest of the note).
 using State = std::map<std::string, std::int64_t>;
 void observe(const World& world, const Say& say);
 State parse_state(const std::string& text);

@@ -17,16 +17,9 @@ constexpr core::Millis kClocks = 610LL * 86'400'000;     // to the end of 2026: 
 constexpr long kCallsGuess = 60;
 constexpr int kDepthMax = 3;  // crashes of one request in a row
 
-/// Without what tells when and by which key: the accounts, the holds, how many runs and entries there are.
+/// The accounts, and how many runs and segments there are; without the checkpoints, which tell when and by which key.
 State comparable(State state) {
   std::erase_if(state, [](const auto& one) { return one.first.starts_with("checkpoint "); });
-  return state;
-}
-
-/// And without the log, to which a compaction adds before it comes to the end of what was asked.
-State accounts(State state) {
-  state = comparable(std::move(state));
-  state.erase("log");
   return state;
 }
 
@@ -128,7 +121,7 @@ Request Simulation::choose() {
 }
 
 Fault Simulation::choose_fault(Kind kind) {
-  if (!random_.percent(55)) return {};
+  if (options_.only || !random_.percent(55)) return {};
   const auto last = !options_.server.empty() ? FAULT_LOST_SERVER : FAULT_SYNC_ALWAYS;
   const auto fault = fault_kind(1 + random_.below(std::uint64_t(last)));
   const long calls = calls_[int(kind)] == 0 ? kCallsGuess : calls_[int(kind)];
@@ -184,7 +177,7 @@ void Simulation::attempt(Request request, Fault fault, int depth) {
   if (answer) return answered(request, outcome, after, right);
   if (outcome.fired == 0) fail("it failed though nothing was done to it");
   ++tally_.recoveries;
-  const bool absent = accounts(now) == accounts(before);
+  const bool absent = comparable(now) == comparable(before);
   const std::string problem = after.problem(now);
   if (!problem.empty() && (!absent || !oracle_.problem(now).empty())) fail("neither whole nor absent: " + problem);
   ++(absent ? tally_.absent : tally_.present);
@@ -280,7 +273,9 @@ std::string Simulation::run() {
     world_ = new_world("disturbed");
     for (int step = 0; step < options_.steps; ++step) {
       const Request request = choose();
-      attempt(request, choose_fault(request.kind));
+      const bool chosen = options_.only && step == options_.steps - 1;
+      attempt(request, chosen ? *options_.only : choose_fault(request.kind));
+      if (chosen) calls_of_last_step_ = calls_[int(request.kind)];
       if (step == options_.damage_at) in_child({}, [&](const Say& answer) { damage(world_, answer); });
     }
     while (!later_.empty()) {

@@ -31,6 +31,7 @@ struct Tally {
 struct Options {
   int steps = 12;
   std::string server;   // address of a PostgreSQL server; empty: SQLite
+  std::optional<Fault> only = {};  // the last step meets this one, and nothing else meets any
   int damage_at = -1;  // a step after which a balance is changed behind the ledger's back: the simulation must fail
   std::filesystem::path folder;
 };
@@ -42,6 +43,8 @@ class Simulation {
   /// What went wrong; empty when nothing did.
   std::string run();
   const std::vector<std::string>& trace() const { return trace_; }
+  /// Calls that the request of the last step made when it met no fault.
+  long calls_of_last_step() const { return calls_of_last_step_; }
 
  private:
   struct Failed {
@@ -85,6 +88,7 @@ class Simulation {
   std::vector<Request> later_;        // not answered and not repeated yet
   std::vector<Request> effective_;    // in the order in which they took effect
   long calls_[kRequestKinds] = {};    // the most that a request of the kind made so far
+  long calls_of_last_step_ = 0;
   int number_ = 0;
   std::vector<std::string> schemas_;
   std::vector<std::string> trace_;
