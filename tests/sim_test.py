@@ -28,7 +28,7 @@ def short_run(program, store, seeds, faults):
         return printed
     counts = dict(re.findall(r"([a-z-]+) (\d+)", printed))
     missing = [name for name in [*faults, "account", "post", "batch", "place", "settle", "release", "sweep", "expire", "compact", "rotate",
-                                 "backup", "recover", "whole", "absent"] if int(counts.get(name, 0)) == 0]
+                                 "backup", "recalculate", "recover", "whole", "absent"] if int(counts.get(name, 0)) == 0]
     return f"never seen: {', '.join(missing)}\n{printed}" if missing else ""
 
 

@@ -63,9 +63,10 @@ void Acts::add_act(Random& random, int act) {
     const std::int64_t quantity = 10 * (ride ? random.between(300, 1800) : random.between(500, 5000));
     const auto row = [&](int begin, int finish, const char* reversal) {
       return fmt::format("a{}-{},{},{},{},420100,{},{},{},{},{}", act, rank, sources[rank].id, person_id(person),
-                         ride ? "metro-ride" : "ev-charge", clock(day, begin), clock(day, finish), quantity, sources[rank].evidence, reversal);
+                         ride ? "metro-ride" : "ev-charge", clock(day, begin), clock(day, finish), quantity, sources[rank].evidence,
+                         reversal);
     };
-    Report report{row(start, end, ""), person, act, int(rank), day, milligrams_of(ride, quantity), false};
+    Report report{row(start, end, ""), person, act, int(rank), day, ride, milligrams_of(ride, quantity), false};
     reports_.push_back(report);
     if (random.percent(12)) {
       report.row = row(end, end, "yes");
@@ -75,7 +76,7 @@ void Acts::add_act(Random& random, int act) {
   }
 }
 
-std::vector<Worth> Acts::worth(const std::set<std::size_t>& arrived) const {
+std::vector<Worth> Acts::worth(const std::set<std::size_t>& arrived, bool corrected) const {
   std::set<std::pair<int, int>> taken_back;  // act and rank
   for (const std::size_t i : arrived)
     if (reports_[i].takes_back) taken_back.emplace(reports_[i].act, reports_[i].rank);
@@ -89,8 +90,9 @@ std::vector<Worth> Acts::worth(const std::set<std::size_t>& arrived) const {
   std::vector<Worth> worth(std::size_t(people_), Worth{});
   std::map<std::pair<int, int>, std::int64_t> of_day;  // person and day
   for (const auto& [act, report] : best) {
-    worth[std::size_t(report->person)].milligrams += report->milligrams;
-    of_day[{report->person, report->day}] += report->milligrams;
+    const std::int64_t milligrams = corrected && report->ride ? report->milligrams / 2 : report->milligrams;  // 784 times a whole number
+    worth[std::size_t(report->person)].milligrams += milligrams;
+    of_day[{report->person, report->day}] += milligrams;
   }
   for (const auto& [key, milligrams] : of_day) worth[std::size_t(key.first)].points += std::min(milligrams / 100'000, kDailyPoints);
   return worth;

@@ -15,11 +15,12 @@
 namespace tanhui::sim {
 
 struct Report {
-  std::string row;    // of the file that brings it
+  std::string row;  // of the file that brings it
   int person = 0;
-  int act = -1;       // -1: nonsense that must be refused
-  int rank = 0;       // lower is better
-  int day = 0;        // local days from 2025-03-01
+  int act = -1;  // -1: nonsense that must be refused
+  int rank = 0;  // lower is better
+  int day = 0;   // local days from 2025-03-01
+  bool ride = false;
   std::int64_t milligrams = 0;
   bool takes_back = false;  // the report of the same act and rank
 };
@@ -36,8 +37,8 @@ class Acts {
   static constexpr const char* kHeader = "event_id,source,person,activity,region,start,end,quantity,evidence,reversal\n";
   int people() const { return people_; }
   const std::vector<Report>& reports() const { return reports_; }
-  /// What the reports that arrived are worth together.
-  std::vector<Worth> worth(const std::set<std::size_t>& arrived) const;
+  /// What the reports that arrived are worth together; `corrected`: by half the factor of the metro.
+  std::vector<Worth> worth(const std::set<std::size_t>& arrived, bool corrected) const;
 
  private:
   void add_act(Random& random, int act);

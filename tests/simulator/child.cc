@@ -67,8 +67,7 @@ Outcome in_child(const Fault& fault, const std::function<void(const std::functio
   outcome.answer = receive_all(pipe[0]);
   ::close(pipe[0]);
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
   outcome.killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
   outcome.broken = !outcome.killed && !(WIFEXITED(status) && WEXITSTATUS(status) == 0);
   if (outcome.broken) outcome.answer += WIFSIGNALED(status) ? " [signal " + std::to_string(WTERMSIG(status)) + "]" : " [exit]";

@@ -106,13 +106,13 @@ static int full(void) {
 }
 
 /* The call itself between what comes before and after it. */
-#define PASS_ON(class, name, descriptor, path, expression)             \
-  do {                                                                 \
-    const verdict what = meet(class, name, descriptor, path, 0);       \
-    if (what == FAIL) return full();                                   \
-    const int result = (int)(expression);                              \
-    if (what == DIE_AFTER) die();                                      \
-    return result;                                                     \
+#define PASS_ON(class, name, descriptor, path, expression)       \
+  do {                                                           \
+    const verdict what = meet(class, name, descriptor, path, 0); \
+    if (what == FAIL) return full();                             \
+    const int result = (int)(expression);                        \
+    if (what == DIE_AFTER) die();                                \
+    return result;                                               \
   } while (0)
 
 static ssize_t some_of(verdict what, ssize_t written) {
@@ -150,13 +150,9 @@ int renameat2(int from_folder, const char* from, int to_folder, const char* to, 
   PASS_ON(ANOTHER, "rename", -1, to, syscall(SYS_renameat2, from_folder, from, to_folder, to, flags));
 }
 int rename(const char* from, const char* to) { return renameat2(AT_FDCWD, from, AT_FDCWD, to, 0); }
-int link(const char* from, const char* to) {
-  PASS_ON(A_NEW_NAME, "link", -1, to, syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0));
-}
+int link(const char* from, const char* to) { PASS_ON(A_NEW_NAME, "link", -1, to, syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0)); }
 int mkdir(const char* path, mode_t mode) { PASS_ON(A_NEW_NAME, "mkdir", -1, path, syscall(SYS_mkdirat, AT_FDCWD, path, mode)); }
-int unlinkat(int folder, const char* path, int flags) {
-  PASS_ON(ANOTHER, "unlink", -1, path, syscall(SYS_unlinkat, folder, path, flags));
-}
+int unlinkat(int folder, const char* path, int flags) { PASS_ON(ANOTHER, "unlink", -1, path, syscall(SYS_unlinkat, folder, path, flags)); }
 int unlink(const char* path) { return unlinkat(AT_FDCWD, path, 0); }
 int rmdir(const char* path) { return unlinkat(AT_FDCWD, path, AT_REMOVEDIR); }
 int remove(const char* path) {
@@ -169,16 +165,14 @@ static int open_at(int folder, const char* path, int flags, mode_t mode) {
   if ((flags & O_CREAT) == 0 || faccessat(folder, path, F_OK, 0) == 0) return (int)syscall(SYS_openat, folder, path, flags, mode);
   PASS_ON(A_NEW_NAME, "create", -1, path, syscall(SYS_openat, folder, path, flags, mode));
 }
-static mode_t mode_of(int flags, va_list arguments) {
-  return (flags & (O_CREAT | O_TMPFILE)) != 0 ? (mode_t)va_arg(arguments, int) : 0;
-}
-#define OPEN(name, folder_parameter, folder)                  \
+static mode_t mode_of(int flags, va_list arguments) { return (flags & (O_CREAT | O_TMPFILE)) != 0 ? (mode_t)va_arg(arguments, int) : 0; }
+#define OPEN(name, folder_parameter, folder)                    \
   int name(folder_parameter const char* path, int flags, ...) { \
-    va_list arguments;                                        \
-    va_start(arguments, flags);                               \
-    const mode_t mode = mode_of(flags, arguments);            \
-    va_end(arguments);                                        \
-    return open_at(folder, path, flags, mode);                \
+    va_list arguments;                                          \
+    va_start(arguments, flags);                                 \
+    const mode_t mode = mode_of(flags, arguments);              \
+    va_end(arguments);                                          \
+    return open_at(folder, path, flags, mode);                  \
   }
 #define NO_FOLDER
 #define A_FOLDER int folder,

@@ -66,14 +66,16 @@ std::string find_half_runs(db::Reader& reader) {
     const char* sql;
   } questions[] = {
       {"a run without its transfer", "SELECT count(*) FROM run WHERE NOT EXISTS (SELECT 1 FROM transfer WHERE transfer.key = run.key)"},
-      {"a run's transfer without its run", "SELECT count(*) FROM transfer WHERE reason LIKE 'accounting run %' AND NOT EXISTS "
-                                           "(SELECT 1 FROM run WHERE run.key = transfer.key)"},
+      {"a run's transfer without its run",
+       "SELECT count(*) FROM transfer WHERE reason LIKE 'accounting run %' AND NOT EXISTS "
+       "(SELECT 1 FROM run WHERE run.key = transfer.key)"},
       {"a segment without its run", "SELECT count(*) FROM segment WHERE NOT EXISTS (SELECT 1 FROM run WHERE run.id = segment.run)"},
       {"a segment that the log does not have", "SELECT count(*) FROM segment WHERE position IS NULL"},
       {"a run whose counts in are not its counts out",
        "SELECT count(*) FROM run WHERE records <> accepted + duplicate + capped + rejected + held + no_consent"},
-      {"a posting of no transfer", "SELECT count(*) FROM run_posting WHERE NOT EXISTS "
-                                   "(SELECT 1 FROM transfer WHERE transfer.id = run_posting.transfer)"}};
+      {"a posting of no transfer",
+       "SELECT count(*) FROM run_posting WHERE NOT EXISTS "
+       "(SELECT 1 FROM transfer WHERE transfer.id = run_posting.transfer)"}};
   for (const auto& [what, sql] : questions)
     if (reader.find<std::int64_t>(sql).value_or(0) != 0) return what;
   return "";
@@ -110,7 +112,7 @@ void inspect(const World& world, const Say& say) {
   if (auto books = ledger::check(opened.database()); !books) return say("ledger: " + books.error().message);
   for (const std::string& problem : {find_half_runs(opened.database()), compare_files(opened)})
     if (!problem.empty()) return say(problem);
-  const auto audited = activity::audit(opened, *world.library, {.first_key = {}, .threads = 1, .memory_bytes = 16 << 20, .progress = {}});
+  const auto audited = activity::audit(opened, *world.corrected, {.first_key = {}, .threads = 1, .memory_bytes = 16 << 20, .progress = {}});
   say(audited ? "holds" : audited.error().id + ": " + audited.error().message);
 }
 

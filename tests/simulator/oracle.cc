@@ -111,6 +111,9 @@ std::set<std::string> Oracle::apply(const Request& request, const State& state) 
       if (!done_.insert(request.key).second) return {"refused ledger.run-booked"};
       expire(request, state);
       return {"booked"};
+    case Kind::recalculate:
+      if (std::exchange(corrected_, true)) return {"nothing new", "refused recalculate.no-records"};
+      return {"run", "nothing new", "refused recalculate.no-records"};  // the last when no act was recorded yet
     case Kind::backup:
       return {"booked", "refused backup.not-empty"};  // the second when it was finished and nobody heard of it
     default:
@@ -119,7 +122,7 @@ std::set<std::string> Oracle::apply(const Request& request, const State& state) 
 }
 
 std::string Oracle::problem(const State& state) const {
-  const std::vector<Worth> worth = acts_->worth(arrived_);
+  const std::vector<Worth> worth = acts_->worth(arrived_, corrected_);
   for (int person = 0; person < acts_->people(); ++person) {
     const auto net = [&](const char* kind) {
       return sum(state, fmt::format("balance {} {} ", person, kind)) - sum(state, fmt::format("debt {} {} ", person, kind));

@@ -20,7 +20,7 @@ class Oracle {
     bool open = true;
   };
   const std::map<std::string, Hold>& holds() const { return holds_; }
-  bool done(const Request& request) const { return done_.contains(request.key); }
+  bool corrected() const { return corrected_; }
 
   /// Takes in a request that meets an instance in `state`; returns the answers that are right.
   std::set<std::string> apply(const Request& request, const State& state);
@@ -39,11 +39,12 @@ class Oracle {
       left_[std::size_t(person)] += amount;
   }
   const Acts* acts_;
-  std::set<std::size_t> arrived_;       // reports
-  std::vector<std::int64_t> left_;      // points that left each person other than by a run; below zero: came
+  std::set<std::size_t> arrived_;   // reports
+  std::vector<std::int64_t> left_;  // points that left each person other than by a run; below zero: came
   std::int64_t redeemed_ = 0, expired_ = 0;
   std::map<std::string, Hold> holds_;
   std::set<std::string> done_;  // keys
+  bool corrected_ = false;      // the metro's methodology was put right, for all days
 };
 
 /// What holds in every state, whatever was asked: sums zero per asset, nothing overdrawn, nothing promised that is not there.

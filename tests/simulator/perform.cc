@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include "activity/account.h"
+#include "activity/recalculate.h"
+#include "acts.h"
 #include "backup/backup.h"
 #include "core/invariant.h"
 #include "journal/catalogue.h"
@@ -9,7 +11,6 @@
 #include "journal/publication.h"
 #include "ledger/holds.h"
 #include "ledger/ledger.h"
-#include "acts.h"
 #include "request.h"
 
 namespace tanhui::sim {
@@ -17,12 +18,10 @@ namespace {
 
 using Kind = Request::Kind;
 
-constexpr const char* kKindNames[kRequestKinds] = {"account", "post",    "batch",  "place",  "settle", "release",
-                                                   "sweep",   "expire", "compact", "rotate", "backup", "recover"};
+constexpr const char* kKindNames[kRequestKinds] = {"account", "post",    "batch",  "place",  "settle",      "release", "sweep",
+                                                   "expire",  "compact", "rotate", "backup", "recalculate", "recover"};
 
-ledger::Asset points(const World& world, std::int64_t period) {
-  return {ledger::AssetKind::points, world.programme->id, "", period};
-}
+ledger::Asset points(const World& world, std::int64_t period) { return {ledger::AssetKind::points, world.programme->id, "", period}; }
 
 ledger::Owner owner(const identity::Instance& instance, int person) {
   if (person == kRedeemed) return ledger::Own::redeemed;
@@ -51,8 +50,12 @@ core::Result<ledger::Posted> move_points(const World& world, identity::Instance&
       return ledger::release_hold(tx, request.hold);
     default: {
       const Move& move = request.moves[0];
-      const ledger::Hold hold{move.key, "simulated", std::get<core::PersonKey>(owner(instance, move.from)),
-                              ledger::asset_id(tx, points(world, move.period)), move.amount, request.expires_ms};
+      const ledger::Hold hold{move.key,
+                              "simulated",
+                              std::get<core::PersonKey>(owner(instance, move.from)),
+                              ledger::asset_id(tx, points(world, move.period)),
+                              move.amount,
+                              request.expires_ms};
       return ledger::place_hold(tx, hold, request.now_ms);
     }
   }
@@ -68,13 +71,27 @@ std::string batch(const World& world, identity::Instance& instance, const Reques
   return words;
 }
 
+const methodology::Library& library_of(const World& world, const Request& request) {
+  return request.corrected ? *world.corrected : *world.library;
+}
+
+std::string recalculate(const World& world, identity::Instance& instance, const Request& request) {
+  activity::RecalculateRequest run{.methodology = "cn-420100-rail-2024", .first = core::day_of(2025, 1, 1)};
+  run.threads = 1;
+  run.memory_bytes = std::size_t{16} << 20;
+  run.now_ms = request.now_ms;
+  const auto report = activity::recalculate(instance, *world.programme, *world.corrected, run);
+  if (!report) return "refused " + report.error().id;
+  return report->run == 0 ? "nothing new" : "run";
+}
+
 std::string account(const World& world, identity::Instance& instance, const Request& request) {
   activity::AccountRequest run;
   run.inputs = {request.file};
   run.threads = 1;  // the same calls in the same order every time
   run.memory_bytes = std::size_t{16} << 20;
   run.now_ms = request.now_ms;
-  const auto report = activity::account(instance, *world.programme, *world.library, run);
+  const auto report = activity::account(instance, *world.programme, library_of(world, request), run);
   if (!report) return "refused " + report.error().id;
   if (report->tally.all() != request.reports.size())
     return fmt::format("of {} records in the file {} came out", request.reports.size(), report->tally.all());
@@ -104,6 +121,8 @@ std::string answer(const World& world, identity::Instance& instance, const Reque
   switch (request.kind) {
     case Kind::account:
       return account(world, instance, request);
+    case Kind::recalculate:
+      return recalculate(world, instance, request);
     case Kind::batch:
       return batch(world, instance, request);
     case Kind::sweep: {
@@ -126,8 +145,7 @@ std::string answer(const World& world, identity::Instance& instance, const Reque
     case Kind::recover:
       return with_log(instance, request);
     default:
-      return word(
-          instance.database().transact([&](db::Transaction& tx) { return move_points(world, instance, tx, request); }));
+      return word(instance.database().transact([&](db::Transaction& tx) { return move_points(world, instance, tx, request); }));
   }
 }
 

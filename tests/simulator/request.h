@@ -22,15 +22,30 @@ struct Move {
 };
 
 struct Request {
-  enum class Kind { account, post, batch, place, settle, release, sweep, expire, compact, rotate, backup, recover } kind = Kind::recover;
-  std::string key = {};       // the same request again has the same
-  std::int64_t now_ms = 0;    // what its clock says
+  enum class Kind {
+    account,
+    post,
+    batch,
+    place,
+    settle,
+    release,
+    sweep,
+    expire,
+    compact,
+    rotate,
+    backup,
+    recalculate,
+    recover
+  } kind = Kind::recover;
+  std::string key = {};                   // the same request again has the same
+  std::int64_t now_ms = 0;                // what its clock says
   std::vector<std::size_t> reports = {};  // account: which are in the file
   std::string file = {};
-  std::vector<Move> moves = {};  // post, settle, place: one; batch: some
+  std::vector<Move> moves = {};   // post, settle, place: one; batch: some
   std::string hold = {};          // settle, release
   std::filesystem::path to = {};  // backup
   std::int64_t expires_ms = 0;
+  bool corrected = false;  // by the library with the corrected methodology
 };
 constexpr int kRequestKinds = int(Request::Kind::recover) + 1;
 const char* name(Request::Kind kind);
@@ -41,6 +56,7 @@ struct World {
   std::filesystem::path folder;
   std::string database;  // its address; empty: SQLite in the folder
   const methodology::Library* library = nullptr;
+  const methodology::Library* corrected = nullptr;  // and a second version of the metro's methodology, of half the factor
   const identity::Programme* programme = nullptr;
   int people = 0;
 };

@@ -34,10 +34,10 @@ std::string difference(const State& a, const State& b) {
 
 }  // namespace
 
-Simulation::Simulation(std::uint64_t seed, const Options& options, const methodology::Library& library,
-                       const identity::Programme& programme, Tally& tally)
+Simulation::Simulation(std::uint64_t seed, const Options& options, const World& rules, Tally& tally)
     : seed_(seed), options_(options), tally_(tally), random_(seed), acts_(random_), oracle_(acts_) {
-  world_ = {{}, "", &library, &programme, acts_.people()};
+  world_ = rules;
+  world_.people = acts_.people();
   for (std::size_t i = 0; i < acts_.reports().size(); ++i) waiting_.push_back(i);
   random_.shuffle(waiting_);
 }
@@ -61,7 +61,11 @@ Request Simulation::account() {
 }
 
 Move Simulation::any_move(const std::string& key) {
-  Move move{.key = key, .from = int(random_.below(std::uint64_t(acts_.people()))), .to = kRedeemed, .period = 202603, .amount = random_.between(1, 60)};
+  Move move{.key = key,
+            .from = int(random_.below(std::uint64_t(acts_.people()))),
+            .to = kRedeemed,
+            .period = 202603,
+            .amount = random_.between(1, 60)};
   std::vector<std::int64_t> lots;  // mostly one that is there
   const std::string prefix = fmt::format("balance {} points ", move.from);
   for (auto one = state_.lower_bound(prefix); one != state_.end() && one->first.starts_with(prefix); ++one)
@@ -75,7 +79,8 @@ Request Simulation::points_request(Kind kind) {
   Request request{.kind = kind, .key = fmt::format("{}{}", name(kind), number_)};
   if (kind == Kind::post) request.moves.push_back(any_move(request.key));
   if (kind == Kind::batch)
-    for (std::uint64_t i = 0, count = 2 + random_.below(5); i < count; ++i) request.moves.push_back(any_move(fmt::format("{}-{}", request.key, i)));
+    for (std::uint64_t i = 0, count = 2 + random_.below(5); i < count; ++i)
+      request.moves.push_back(any_move(fmt::format("{}-{}", request.key, i)));
   if (kind == Kind::place) {
     request.moves.push_back(any_move(request.key));
     request.now_ms = any_clock();
@@ -110,8 +115,8 @@ Request Simulation::choose() {
     constexpr Kind kinds[] = {Kind::post, Kind::post, Kind::batch, Kind::place, Kind::place, Kind::settle, Kind::settle, Kind::release};
     request = points_request(kinds[random_.below(std::size(kinds))]);
   } else {
-    constexpr Kind kinds[] = {Kind::expire,  Kind::expire,  Kind::sweep,  Kind::compact,
-                              Kind::compact, Kind::compact, Kind::rotate, Kind::backup};
+    constexpr Kind kinds[] = {Kind::expire,  Kind::expire, Kind::sweep,  Kind::compact,    Kind::compact,
+                              Kind::compact, Kind::rotate, Kind::backup, Kind::recalculate};
     const Kind kind = kinds[random_.below(std::size(kinds))];
     request = {.kind = kind, .key = fmt::format("{}{}", name(kind), number_)};
     if (kind == Kind::backup) request.to = options_.folder / request.key;
@@ -149,7 +154,8 @@ World Simulation::new_world(const std::string& folder) {
   schemas_.push_back(fmt::format("sim_{}_{}_{}", seed_, ::getpid(), schemas_.size()));
   const Outcome made = in_child({}, [&](const Say& answer) { make_schema(options_.server, schemas_.back(), answer); });
   if (made.answer != "booked") fail("no schema on the server: " + made.answer);
-  world.database = fmt::format("{}{}options=-csearch_path%3D{}", options_.server, options_.server.find('?') == std::string::npos ? '?' : '&', schemas_.back());
+  world.database = fmt::format("{}{}options=-csearch_path%3D{}", options_.server,
+                               options_.server.find('?') == std::string::npos ? '?' : '&', schemas_.back());
   return world;
 }
 
@@ -159,13 +165,15 @@ void Simulation::drop_schemas() {
 
 State Simulation::look(const World& world) {
   const Outcome seen = in_child({}, [&](const Say& answer) { observe(world, answer); });
-  if (seen.broken || seen.answer.starts_with("failed") || seen.answer.starts_with("refused")) fail("the instance cannot be read: " + seen.answer);
+  if (seen.broken || seen.answer.starts_with("failed") || seen.answer.starts_with("refused"))
+    fail("the instance cannot be read: " + seen.answer);
   State state = parse_state(seen.answer);
   if (const std::string law = broken_law(state); !law.empty()) fail(law);
   return state;
 }
 
 void Simulation::attempt(Request request, Fault fault, int depth) {
+  request.corrected = oracle_.corrected();
   Oracle after = oracle_;
   const std::set<std::string> right = after.apply(request, state_);
   const Outcome outcome = send(request, fault);
@@ -229,7 +237,8 @@ void Simulation::check_backup(const Request& request, bool made_now) {
   const World second = new_world(fmt::format("restored-{}", number_));
   const Outcome restored = in_child({}, [&](const Say& answer) { restore(second, request.to, answer); });
   if (restored.answer != "booked") fail("a backup cannot be restored: " + restored.answer);
-  if (const std::string other = difference(state_, look(second)); made_now && !other.empty()) fail("what was restored is different: " + other);
+  if (const std::string other = difference(state_, look(second)); made_now && !other.empty())
+    fail("what was restored is different: " + other);
   check(second, "after a restore");
 }
 
@@ -237,6 +246,7 @@ void Simulation::twins() {
   ++number_;
   Request request = random_.percent(50) ? account() : points_request(Kind::post);
   request.now_ms = any_clock();
+  request.corrected = oracle_.corrected();
   Oracle after = oracle_;
   after.apply(request, state_);
   const pid_t other = ::fork();
@@ -248,7 +258,8 @@ void Simulation::twins() {
   int status = 0;
   ::waitpid(other, &status, 0);
   say(fmt::format("{:4} {} by two processes at once", trace_.size() + 1, to_text(request)));
-  if (status != 0 || mine.broken || mine.answer.empty() || mine.answer.starts_with("failed")) fail("one of two equal requests failed: " + mine.answer);
+  if (status != 0 || mine.broken || mine.answer.empty() || mine.answer.starts_with("failed"))
+    fail("one of two equal requests failed: " + mine.answer);
   state_ = look(world_);
   if (const std::string problem = after.problem(state_); !problem.empty()) fail("after two equal requests at once: " + problem);
   keep(request, after);

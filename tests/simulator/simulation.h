@@ -30,16 +30,15 @@ struct Tally {
 
 struct Options {
   int steps = 12;
-  std::string server;   // address of a PostgreSQL server; empty: SQLite
+  std::string server;              // address of a PostgreSQL server; empty: SQLite
   std::optional<Fault> only = {};  // the last step meets this one, and nothing else meets any
-  int damage_at = -1;  // a step after which a balance is changed behind the ledger's back: the simulation must fail
+  int damage_at = -1;              // a step after which a balance is changed behind the ledger's back: the simulation must fail
   std::filesystem::path folder;
 };
 
 class Simulation {
  public:
-  Simulation(std::uint64_t seed, const Options& options, const methodology::Library& library, const identity::Programme& programme,
-             Tally& tally);
+  Simulation(std::uint64_t seed, const Options& options, const World& rules, Tally& tally);
   /// What went wrong; empty when nothing did.
   std::string run();
   const std::vector<std::string>& trace() const { return trace_; }
