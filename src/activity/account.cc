@@ -418,13 +418,13 @@ core::Status AccountingRun::settle_and_book() {
     const ledger::RunTotals totals = open_posting.finish();
     report_.debts = totals.new_debts;
     record(tx, run_row(run, totals));
-    tx.commit();
   } catch (...) {
     noted_.resize(noted_before);
     writers_.clear();
     publication.discard();
     throw;
   }
+  tx.commit();  // when this throws, the run may have happened all the same: the staged files stay until recover() asks the database
   publication.publish();
   log_->publish(instance_.database());
   report_.run = run;

@@ -83,8 +83,8 @@ core::Result<Log> Log::open(const fs::path& instance, db::Database& database, co
                      key_path(instance));
   const Signer signer = Signer::generate(origin.empty() ? random_origin() : std::string(origin));
   Log log(instance, signer);
-  const core::FileLock lock(instance / "log" / ".lock");
   {
+    const core::FileLock lock(instance / "log" / ".lock");
     db::Transaction tx = database.begin();
     if (newest_key(tx))
       return core::Error{core::ErrorCode::conflict, "log.busy", "another process made the log just now", "start again", {}};
@@ -93,9 +93,10 @@ core::Result<Log> Log::open(const fs::path& instance, db::Database& database, co
     const Entry first = KeyEntry{signer.key().text(), ""};
     log.append(tx, {&first, 1}, now_ms);
     tx.commit();
+    fs::rename(next_key_path(instance), key_path(instance));
+    core::sync_folder(instance);
   }
-  fs::rename(next_key_path(instance), key_path(instance));
-  core::sync_folder(instance);
+  log.publish(database);
   return log;
 }
 
