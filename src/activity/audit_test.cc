@@ -186,8 +186,8 @@ TEST(Audit, AnyChangedValueOfATableIsFound) {
   const fs::path database = world.instance() / "tanhui.db";
   const std::string good = *core::read_file(database);
   // What no reduction, no point and no proof hangs on: when a checkpoint was signed (a witness says that), and a report kept as it was
-  // shown.
-  const std::set<std::string> free{"log_checkpoint.at_ms", "run.report"};
+  // shown. And that a database belongs to a folder: without its row it is taken for a new one, which opening fills in.
+  const std::set<std::string> free{"log_checkpoint.at_ms", "run.report", "instance.one"};
   std::size_t changed = 0;
   const auto tables =
       Intruder(database).query("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name");
@@ -212,6 +212,7 @@ TEST(Audit, AnyChangedValueOfATableIsFound) {
         core::write_file(database, good, 0600);
       }
     }
+    if (table[0] == "instance") continue;
     {
       Intruder intruder(database);
       if (!intruder.run("DELETE FROM " + table[0]) || intruder.changes() == 0) continue;
