@@ -333,6 +333,13 @@ TEST_F(Db, MigrationsAreForwardOnly) {
   EXPECT_THROW((void)with(kBad), Failure);
   EXPECT_FALSE(connect(place_.where())->has_table("c")) << "a migration that fails leaves nothing";
   EXPECT_TRUE(with(kBoth));
+  {
+    const auto connection = connect(place_.where());
+    connection->begin(Begin::write);
+    connection->run_script("UPDATE schema_version SET version = 3 WHERE version = 2");
+    connection->commit();
+  }
+  EXPECT_EQ(with(kBoth).error().id, "db.changed-migration") << "a number that was tampered with";
 }
 
 TEST_F(Db, ManyProcessesMigrateTogether) {

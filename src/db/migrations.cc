@@ -40,7 +40,8 @@ core::Status compare(const std::vector<Applied>& applied, std::span<const Migrat
                        "use the newer program; a database never goes back",
                        {{"store", std::string(store)}}};
   for (std::size_t i = 0; i < applied.size(); ++i)
-    if (applied[i].version != std::int64_t(i) + 1 || applied[i].name != all[i].name || applied[i].digest != core::to_hex(core::sha256(all[i].sql)))
+    if (applied[i].version != std::int64_t(i + 1) || applied[i].name != all[i].name ||
+        applied[i].digest != core::to_hex(core::sha256(all[i].sql)))
       return core::Error{core::ErrorCode::refused,
                          "db.changed-migration",
                          fmt::format("'{}' was made with another text of schema version {} ({} there, {} here)", store, i + 1,
