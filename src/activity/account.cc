@@ -534,9 +534,8 @@ void AccountingRun::close_segments() {
 void AccountingRun::record(db::Transaction& tx, const journal::Run& run) const {
   journal::insert_run(tx, run);
   journal::RunEntry entry{run, std::int64_t(segments_.size()), programme_.points.expires_after_days, {}, corrections_};
-  std::sort(entry.corrections.begin(), entry.corrections.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.methodology, a.version) < std::tie(b.methodology, b.version);
-  });
+  std::sort(entry.corrections.begin(), entry.corrections.end(),
+            [](const auto& a, const auto& b) { return std::tie(a.methodology, a.version) < std::tie(b.methodology, b.version); });
   for (const journal::Correction& correction : corrections_) journal::insert_correction(tx, programme_.id, run.id, correction);
   for (const std::string& used : rules_.methodologies()) {
     for (const auto* method : selection_.all()) {

@@ -309,8 +309,7 @@ class Audit {
         return diverges("records", fmt::format("'{}'", path.string()), status.error().message);
       if (recheck->counts().differing > before.differing) {
         const Divergence& first = recheck->divergences().front();
-        return diverges("records",
-                        fmt::format("'{}', account {}, event {:016x}", path.string(), core::to_hex(first.person), first.event),
+        return diverges("records", fmt::format("'{}', account {}, event {:016x}", path.string(), core::to_hex(first.person), first.event),
                         fmt::format("{} mg are booked ({}), {} gives {} mg ({})", first.milligrams_booked, first.booked, first.methodology,
                                     first.milligrams_expected, first.expected));
       }

@@ -73,8 +73,8 @@ class Reader {
 
   /// All tables but schema_version, in the order of their names.
   std::vector<TableShape> tables();
-  /// The store's own check of its pages, and that its tables, constraints and indexes are those that the migrations make. PostgreSQL has its
-  /// own tools for that and answers Done. Refused db.damaged says what.
+  /// The store's own check of its pages, and that its tables, constraints and indexes are those that the migrations make. PostgreSQL has
+  /// its own tools for that and answers Done. Refused db.damaged says what.
   core::Status check_store();
 
   Reader(Reader&&) = default;

@@ -11,8 +11,8 @@
 
 #include "core/invariant.h"
 #include "db/connection.h"
-#include "db/migrations.h"
 #include "db/dialect.h"
+#include "db/migrations.h"
 
 namespace tanhui::db {
 namespace {

@@ -12,35 +12,36 @@ core::Digest digest_of(std::uint8_t byte) {
 }
 const std::string kOnes(64, '1'), kTwos(64, '2'), kThrees(64, '3');
 
+Entry full_run() {
+  RunEntry entry;
+  Run& run = entry.run;
+  run.id = 7;
+  run.key = "k";
+  run.programme = "city";
+  run.started_ms = 5;
+  run.finished_ms = 8;
+  run.inputs_digest = digest_of(0x11);
+  run.settings_digest = digest_of(0x22);
+  run.postings_digest = digest_of(0x33);
+  run.records = 21;
+  run.accepted = 1, run.duplicate = 2, run.capped = 3, run.rejected = 4, run.held = 5, run.no_consent = 6;
+  run.adjusted = 9;
+  run.people = 10;
+  run.milligrams = -4611686018427387903;
+  run.points = 12;
+  entry.segments = 13;
+  entry.points_expire_days = 365;
+  entry.methodologies = {{"m@1", "ab"}};
+  entry.corrections = {{"m", 2, *core::parse_day("2025-03-01"), *core::parse_day("2025-03-02")}};
+  return entry;
+}
+
 // What stands in logs that are out there: these bytes never change.
 const std::pair<Entry, std::string> kGolden[] = {
     {KeyEntry{"city.example/log+00000001+AQ==", ""},
      R"({"type":"tanhui/key","version":1,"key":"city.example/log+00000001+AQ==","replaces":null})"},
     {KeyEntry{"b", "a"}, R"({"type":"tanhui/key","version":1,"key":"b","replaces":"a"})"},
-    {RunEntry{{.id = 7,
-               .key = "k",
-               .programme = "city",
-               .started_ms = 5,
-               .finished_ms = 8,
-               .inputs_digest = digest_of(0x11),
-               .settings_digest = digest_of(0x22),
-               .postings_digest = digest_of(0x33),
-               .records = 21,
-               .accepted = 1,
-               .duplicate = 2,
-               .capped = 3,
-               .rejected = 4,
-               .held = 5,
-               .no_consent = 6,
-               .adjusted = 9,
-               .people = 10,
-               .milligrams = -4611686018427387903,
-               .points = 12,
-               .report = ""},
-              13,
-              365,
-              {{"m@1", "ab"}},
-              {{"m", 2, *core::parse_day("2025-03-01"), *core::parse_day("2025-03-02")}}},
+    {full_run(),
      R"({"type":"tanhui/run","version":1,"run":7,"key":"k","programme":"city","inputs":")" + kOnes + R"(","settings":")" + kTwos +
          R"(","postings":")" + kThrees +
          R"(","started_ms":5,"finished_ms":8,"records":21,"accepted":1,"duplicate":2,"capped":3,"rejected":4,"held":5,"no_consent":6,"adjusted":9,)"

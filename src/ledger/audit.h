@@ -41,8 +41,8 @@ void each_run_posting(db::Reader& reader, std::int64_t transfer, std::uint8_t fi
 void each_debt_change(db::Reader& reader, std::int64_t transfer,
                       const std::function<void(const core::PersonKey&, std::int64_t asset, std::int64_t amount)>& visit);
 
-/// Makes the digest of every transfer again from its postings. Runs whose key `checked_elsewhere` knows are passed over: what they were asked
-/// for stands in the journal. Refused ledger.broken names the first transfer that is not what was asked for under its key.
+/// Makes the digest of every transfer again from its postings. Runs whose key `checked_elsewhere` knows are passed over: what they were
+/// asked for stands in the journal. Refused ledger.broken names the first transfer that is not what was asked for under its key.
 core::Status check_transfers(db::Reader& reader, const std::function<bool(std::string_view key)>& checked_elsewhere);
 
 }  // namespace tanhui::ledger

@@ -108,7 +108,8 @@ core::Status check_zero_sums(db::Reader& reader) {
 core::Status check_transfers_balance(db::Reader& reader, std::uint64_t seed) {
   Buckets sums(std::size_t(1) << kBucketBits);
   const auto each = [&](const auto& visit) {
-    reader.each("SELECT transfer, asset, amount FROM posting", [&](const db::Row& row) { visit(row.integer(0), row.integer(1), row.integer(2)); });
+    reader.each("SELECT transfer, asset, amount FROM posting",
+                [&](const db::Row& row) { visit(row.integer(0), row.integer(1), row.integer(2)); });
     reader.each("SELECT transfer, asset, amount FROM system_posting",
                 [&](const db::Row& row) { visit(row.integer(0), row.integer(1), row.integer(2)); });
     reader.each("SELECT transfer, entries FROM run_posting", [&](const db::Row& row) {
@@ -127,7 +128,8 @@ core::Status check_transfers_balance(db::Reader& reader, std::uint64_t seed) {
     if (bucket_of_transfer(transfer) == bucket) exact[{transfer, asset}] += amount;
   });
   for (const auto& [where, sum] : exact)
-    if (sum != 0) return broken(fmt::format("transfer {} sums to {} in asset {}, not to zero", where.first, core::to_text(sum), where.second));
+    if (sum != 0)
+      return broken(fmt::format("transfer {} sums to {} in asset {}, not to zero", where.first, core::to_text(sum), where.second));
   return core::Done{};
 }
 
