@@ -98,7 +98,9 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "error: {}\n  what to do: nothing was booked; this is a mistake in the program, please report it\n", broken.what());
     return kFailed;
   } catch (const std::exception& failure) {
-    fmt::print(stderr, "error: {}\n  what to do: mend the cause (disk, memory, rights) and try again; what was booked is recognised and not booked twice\n",
+    fmt::print(stderr,
+               "error: {}\n  what to do: mend the cause (disk, memory, rights) and try again; what was booked is recognised and not booked "
+               "twice\n",
                failure.what());
     return kFailed;
   }
