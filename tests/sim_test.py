@@ -9,6 +9,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from report import Report  # noqa: E402
@@ -44,7 +45,8 @@ def replay(program):
 
 def damage(program):
     """A balance that is changed behind the ledger's back is found, with the seed and how to replay it."""
-    code, printed = simulate(program, "--seeds", "3..3", "--damage", "7")
+    with tempfile.TemporaryDirectory() as folder:  # the instance of a failure is left behind
+        code, printed = simulate(program, "--seeds", "3..3", "--damage", "7", "--folder", folder)
     return "" if code == 1 and "FAILED seed 3" in printed and "replay: tests/sim --seed 3" in printed else printed
 
 
