@@ -112,7 +112,11 @@ void inspect(const World& world, const Say& say) {
   if (auto books = ledger::check(opened.database()); !books) return say("ledger: " + books.error().message);
   for (const std::string& problem : {find_half_runs(opened.database()), compare_files(opened)})
     if (!problem.empty()) return say(problem);
-  const auto audited = activity::audit(opened, *world.corrected, {.first_key = {}, .threads = 1, .memory_bytes = 16 << 20, .progress = {}});
+  activity::AuditRequest request;
+  request.programme = [&](const std::string&) -> core::Result<identity::Programme> { return *world.programme; };
+  request.threads = 1;
+  request.memory_bytes = 16 << 20;
+  const auto audited = activity::audit(opened, *world.corrected, request);
   say(audited ? "holds" : audited.error().id + ": " + audited.error().message);
 }
 

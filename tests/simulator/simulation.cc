@@ -135,6 +135,13 @@ Fault Simulation::choose_fault(Kind kind) {
 
 // ---- what comes of it ------------------------------------------------------------------------------------------------------------
 
+/// The folder is another one every time; the trace is the same.
+void Simulation::say(std::string line) {
+  const std::string folder = options_.folder.string();
+  for (std::size_t at = line.find(folder); at != std::string::npos; at = line.find(folder, at)) line.replace(at, folder.size(), "<folder>");
+  trace_.push_back(std::move(line));
+}
+
 Outcome Simulation::send(const Request& request, Fault fault) {
   ++tally_.requests[int(request.kind)];
   const Outcome outcome = in_child(fault, [&](const Say& answer) { perform(world_, request, answer); });

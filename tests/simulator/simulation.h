@@ -72,7 +72,7 @@ class Simulation {
   void drop_schemas();
   Outcome send(const Request& request, Fault fault);
   void keep(const Request& request, const Oracle& after);
-  void say(const std::string& line) { trace_.push_back(line); }
+  void say(std::string line);
 
   std::uint64_t seed_;
   Options options_;
