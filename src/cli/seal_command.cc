@@ -20,13 +20,6 @@ struct Options {
 };
 
 int seal(const Options& options, const Shell& shell) {
-  if (!options.compact)
-    return complain({core::ErrorCode::invalid_input,
-                     "seal.nothing",
-                     "every run seals its own records; nothing is left to seal",
-                     "add --compact to gather the small segments of each day into one file",
-                     {}},
-                    shell.chinese());
   auto instance = shell.open_instance();
   if (!instance) return complain(instance.error(), shell.chinese());
   auto opened = *std::move(instance);
@@ -34,8 +27,15 @@ int seal(const Options& options, const Shell& shell) {
   if (!lock) return complain(lock.error(), shell.chinese());
   auto log = journal::Log::open(opened.folder(), opened.database(), now_ms());
   if (!log) return complain(log.error(), shell.chinese());
-  journal::recover(opened.journal(), [&](journal::RunId run) { return journal::find_run(opened.database(), run).has_value(); });
+  const auto settled =
+      journal::recover(opened.journal(), [&](journal::RunId run) { return journal::find_run(opened.database(), run).has_value(); });
   journal::recover_compactions(opened.database(), opened.journal());
+  if (!options.compact) {
+    fmt::print(fmt::runtime(shell.chinese() ? "已收尾：发布 {} 个批次，清除 {} 个未完成的批次\n"
+                                            : "Settled what was left open: {} runs published, {} unfinished ones cleared away.\n"),
+               settled.published.size(), settled.discarded.size());
+    return kOk;
+  }
   const InterruptGuard interrupt;
   const bool terminal = is_terminal(STDERR_FILENO);
   const auto report =
@@ -69,7 +69,7 @@ int seal(const Options& options, const Shell& shell) {
 
 void add_seal_command(CLI::App& app, const Shell& shell, int& exit_code) {
   auto options = std::make_shared<Options>();
-  auto* command = app.add_subcommand("seal", "Care for sealed records: --compact gathers the small segments of each day into one file");
+  auto* command = app.add_subcommand("seal", "Finish what a killed run left open; with --compact also gather the small segments of each day into one file");
   command->add_flag("--compact", options->compact, "one file a day; proofs stay valid");
   command->add_option("-p,--programme", options->programme, "only this programme");
   command->add_option("--files", options->files_min, "days that lie in at least so many files (default 2)");

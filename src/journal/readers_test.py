@@ -36,10 +36,10 @@ def check_pyarrow(path):
         duration_ms=1_125_000, activity="ev-charging", source="alipay", region="420100", methodology="cn-420100-bus-2024",
         event=2**64 - 1, object=2**63, evidence="declared", quantity=16_600, quantity_2=-5, quantity_3=-5, quantity_4=-5,
         outcome="duplicate", reason="overlap", milligrams=-5_000, points=-5, winner=99, winner_source="map-app", revision=65_535,
-        line=4_294_967_295))
+        line=4_294_967_295, run=None))
     empty = table.slice(0, 1).to_pylist()[0]
     check("nulls", sorted(name for name, value in empty.items() if value is None),
-          ["duration_ms", "line", "methodology", "object", "quantity", "quantity_2", "quantity_3", "quantity_4", "winner", "winner_source"])
+          ["duration_ms", "line", "methodology", "object", "quantity", "quantity_2", "quantity_3", "quantity_4", "run", "winner", "winner_source"])
     check("quantities", table["quantity"].slice(2).to_pylist(), [i * 1_000_003 for i in range(10_000)])
 
 
