@@ -20,6 +20,10 @@ if(TANHUI_TSAN)
   target_compile_options(tanhui_flags INTERFACE -fsanitize=thread)
   target_link_options(tanhui_flags INTERFACE -fsanitize=thread)
 endif()
+if(TANHUI_COVERAGE)  # threads count together; several programs that end at once merge their counts under a lock
+  target_compile_options(tanhui_flags INTERFACE --coverage -fprofile-update=atomic -O1)
+  target_link_options(tanhui_flags INTERFACE --coverage)
+endif()
 
 if(TANHUI_FUZZ)  # the warnings are g++'s business; clang has others
   target_compile_options(tanhui_flags INTERFACE -fsanitize=fuzzer-no-link -Wno-error -Wno-unknown-warning-option)
