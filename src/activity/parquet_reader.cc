@@ -20,7 +20,6 @@ using core::ErrorCode;
 using core::Result;
 
 constexpr std::int64_t kBatchRows = 8192;
-constexpr std::string_view kNoTime = "out of range";  // will be refused as no time
 
 Error broken(const std::string& file, const std::string& why) {
   return {ErrorCode::invalid_input,
@@ -205,7 +204,8 @@ class ValuePrinter {
         arena_ += static_cast<const arrow::Decimal256Array&>(array).FormatValue(row);
         return;
       case arrow::Type::DATE32:
-        return day({static_cast<const arrow::Date32Array&>(array).Value(row)});
+        arena_ += core::to_text(core::Day{static_cast<const arrow::Date32Array&>(array).Value(row)});
+        return;
       case arrow::Type::TIMESTAMP:
         return timestamp(static_cast<const arrow::TimestampArray&>(array), row);
       case arrow::Type::DICTIONARY: {
@@ -216,12 +216,6 @@ class ValuePrinter {
       default:
         return;
     }
-  }
-  void day(core::Day day) {  // other days have no ten characters
-    if (day < core::kFirstDay || day > core::kLastDay)
-      arena_ += kNoTime;
-    else
-      arena_ += core::to_text(day);
   }
   void timestamp(const arrow::TimestampArray& array, std::int64_t row) {
     const auto& type = static_cast<const arrow::TimestampType&>(*array.type());
@@ -243,7 +237,7 @@ class ValuePrinter {
         break;
     }
     if (millis < least || millis >= limit) {
-      arena_ += kNoTime;
+      arena_ += "out of range";  // will be refused as no time
       return;
     }
     append_time(arena_, millis, !type.timezone().empty());
