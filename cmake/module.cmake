@@ -47,7 +47,7 @@ function(tanhui_module name)
     foreach(file ${fuzzers})
       get_filename_component(fuzzer ${file} NAME_WE)
       add_executable(${name}_${fuzzer} ${file})
-      target_link_libraries(${name}_${fuzzer} PRIVATE tanhui_${name})
+      target_link_libraries(${name}_${fuzzer} PRIVATE tanhui_${name} GTest::gtest)  # some share what tests build
       target_link_options(${name}_${fuzzer} PRIVATE -fsanitize=fuzzer)
       add_dependencies(fuzzers ${name}_${fuzzer})
     endforeach()
