@@ -2,6 +2,7 @@
 // target is given below, always the same. One test for each target; an input that breaks one is left in <build>/found.
 //
 //   fuzz_replay [--changed N] [FILE...]      N changed inputs instead; only these files, through the targets that --gtest_filter leaves
+//   fuzz_replay --write-signed               writes what is signed in tests/corpus again, after a format changed
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -14,6 +15,8 @@
 #include <random>
 #include <string>
 #include <vector>
+
+#include "journal/signed_log.h"
 
 #define TANHUI_FUZZ_TARGET(name, changed) extern "C" int fuzz_##name(const std::uint8_t*, std::size_t);
 #include "fuzz_targets.inc"
@@ -200,6 +203,19 @@ class Replay : public testing::Test {
   int changed_;
 };
 
+void write_signed() {
+  const auto put = [](const char* name, std::string_view bytes) {
+    std::ofstream(fs::path(TANHUI_CORPUS_DIR) / name, std::ios::binary) << bytes;
+  };
+  const tanhui::journal::SignedLog& log = tanhui::journal::signed_log();
+  put("journal_proof/one-record.json", log.proofs.at(0));
+  put("journal_proof/adjusted-and-key-changed.json", log.proofs.at(1));
+  put("journal_witness/first.txt", log.witness_requests.at(0));
+  put("journal_witness/grown.txt", log.witness_requests.at(1));
+  put("journal_note/checkpoint.txt", std::string_view(log.witness_requests.at(0)).substr(log.witness_requests.at(0).find("\n\n") + 2));
+  put("journal_note/public-key.txt", log.first_key.text());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -207,6 +223,10 @@ int main(int argc, char** argv) {
   std::vector<fs::path> given;
   int changed = -1;
   for (int i = 1; i < argc; ++i) {
+    if (std::string(argv[i]) == "--write-signed") {
+      write_signed();
+      return 0;
+    }
     if (std::string(argv[i]) == "--changed" && i + 1 < argc)
       changed = std::stoi(argv[++i]);
     else

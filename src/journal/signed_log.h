@@ -1,5 +1,6 @@
-// journal/signed_log.h: the log that fuzz targets judge by: a small journal with fixed keys, a change of keys and an adjusted record, the
-// same on every machine and day, so that the inputs in tests/corpus stay signed by it. Fuzz targets only.
+// journal/signed_log.h: the log that fuzz targets judge by: a small journal with a change of keys and an adjusted record, the same on every
+// day, so that the inputs in tests/corpus stay signed by it. Its keys come from what it holds: when a format changes it is another log, and
+// the kept inputs are only not signed by it (`fuzz_replay --write-signed` writes them again). Fuzz targets only.
 #pragma once
 #include <sodium.h>
 
@@ -20,28 +21,35 @@ struct SignedLog {
 
 namespace signed_log_parts {
 
-/// Keys come from libsodium's source of randomness; while this lives, that counts upwards.
-class CountingRandomness {
+/// Keys come from libsodium's source of randomness; while this lives, that is a hash of `seed` and a counter.
+class SeededRandomness {
  public:
-  CountingRandomness() {
-    next_ = 1;
-    randombytes_set_implementation(&kCounting);
+  explicit SeededRandomness(std::string seed) {
+    seed_ = std::move(seed);
+    randombytes_set_implementation(&kSeeded);
   }
-  ~CountingRandomness() { randombytes_set_implementation(&randombytes_sysrandom_implementation); }
-  CountingRandomness(const CountingRandomness&) = delete;
-  CountingRandomness& operator=(const CountingRandomness&) = delete;
+  ~SeededRandomness() { randombytes_set_implementation(&randombytes_sysrandom_implementation); }
+  SeededRandomness(const SeededRandomness&) = delete;
+  SeededRandomness& operator=(const SeededRandomness&) = delete;
 
  private:
   static void fill(void* bytes, std::size_t size) {
-    for (std::size_t i = 0; i < size; ++i) static_cast<std::uint8_t*>(bytes)[i] = next_++;
+    for (std::size_t i = 0; i < size; ++i) {
+      seed_.push_back('.');
+      static_cast<std::uint8_t*>(bytes)[i] = core::sha256(seed_).front();
+    }
   }
-  static std::uint32_t number() { return next_++; }
-  static inline std::uint8_t next_ = 1;
-  static inline randombytes_implementation kCounting{[] { return "counting"; }, number, nullptr, nullptr, fill, nullptr};
+  static std::uint32_t number() {
+    std::uint32_t number = 0;
+    fill(&number, sizeof number);
+    return number;
+  }
+  static inline std::string seed_;
+  static inline randombytes_implementation kSeeded{[] { return "seeded"; }, number, nullptr, nullptr, fill, nullptr};
 };
 
-inline SignedLog make() {
-  const CountingRandomness counting;
+inline SignedLog make(std::string seed) {
+  const SeededRandomness seeded(std::move(seed));
   SmallJournal journal;
   SignedLog log;
   log.first_key = journal.first_key;
@@ -63,7 +71,11 @@ inline SignedLog make() {
 
 /// Built once in a process.
 inline const SignedLog& signed_log() {
-  static const SignedLog log = signed_log_parts::make();
+  static const SignedLog log = [] {
+    std::string holds;
+    for (const std::string& text : signed_log_parts::make("").signed_texts) holds += text;
+    return signed_log_parts::make(holds);
+  }();
   return log;
 }
 
