@@ -20,6 +20,10 @@ if(TANHUI_TSAN)
   target_compile_options(tanhui_flags INTERFACE -fsanitize=thread)
   target_link_options(tanhui_flags INTERFACE -fsanitize=thread)
 endif()
+if(TANHUI_COVERAGE)  # threads count together; several programs that end at once merge their counts under a lock
+  target_compile_options(tanhui_flags INTERFACE --coverage -fprofile-update=atomic -O1)
+  target_link_options(tanhui_flags INTERFACE --coverage)
+endif()
 
 if(TANHUI_FUZZ)  # the warnings are g++'s business; clang has others
   target_compile_options(tanhui_flags INTERFACE -fsanitize=fuzzer-no-link -Wno-error -Wno-unknown-warning-option)
@@ -43,7 +47,7 @@ function(tanhui_module name)
     foreach(file ${fuzzers})
       get_filename_component(fuzzer ${file} NAME_WE)
       add_executable(${name}_${fuzzer} ${file})
-      target_link_libraries(${name}_${fuzzer} PRIVATE tanhui_${name})
+      target_link_libraries(${name}_${fuzzer} PRIVATE tanhui_${name} GTest::gtest)  # some share what tests build
       target_link_options(${name}_${fuzzer} PRIVATE -fsanitize=fuzzer)
       add_dependencies(fuzzers ${name}_${fuzzer})
     endforeach()

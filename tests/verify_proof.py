@@ -196,7 +196,7 @@ def verify(document, key):
         trusted = entry["key"]
     require(signed_by(note, trusted), "the checkpoint is not signed by the log")
     require(checkpoint(note)[0] == parse_key(key)[0], "the checkpoint is of another log")
-    proven = []
+    proven, places = [], set()
     for one in document["records"]:
         segment = in_log(one, note)
         require(segment["type"] == "tanhui/segment", "not the entry of a segment")
@@ -204,6 +204,9 @@ def verify(document, key):
         path = [base64.b64decode(step, validate=True) for step in one["path"]]
         root = root_by_path(leaf_hash(data), one["index"], segment["records"], path)
         require(root.hex() == segment["root"], "a record is not in its segment")
+        place = one["log_index"], one["index"]
+        require(place not in places, "a record is in it twice")
+        places.add(place)
         record = parse_record(data)
         for name, value in record.items():
             require(one["record"][name] == value, f"'{name}' is not what the record's bytes say")

@@ -57,8 +57,12 @@ inline void flatten(std::uint64_t mask, std::uint32_t base, std::uint32_t* out) 
 #include "activity/csv_kernel.h"
 }  // namespace sse2
 
+#ifdef __clang__  // which passes over g++'s pragma
+#pragma clang attribute push(__attribute__((target("avx2,bmi,bmi2,lzcnt,popcnt"))), apply_to = function)
+#else
 #pragma GCC push_options
 #pragma GCC target("avx2,bmi,bmi2,lzcnt,popcnt")
+#endif
 namespace avx2 {
 struct Block {
   explicit Block(const char* text)
@@ -82,12 +86,21 @@ inline void flatten(std::uint64_t mask, std::uint32_t base, std::uint32_t* out) 
 }
 #include "activity/csv_kernel.h"
 }  // namespace avx2
+#ifdef __clang__
+#pragma clang attribute pop
+#else
 #pragma GCC pop_options
+#endif
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // g++ 12 warns inside its own header
+#ifdef __clang__                                        // which passes over g++'s pragma
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi,bmi2,lzcnt,popcnt"))), \
+                             apply_to = function)
+#else
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512vbmi2,avx2,bmi,bmi2,lzcnt,popcnt")
+#endif
 namespace avx512 {
 struct Block {
   explicit Block(const char* text) : bytes(_mm512_loadu_si512(text)) {}
@@ -112,7 +125,11 @@ inline void flatten(std::uint64_t mask, std::uint32_t base, std::uint32_t* out) 
 }
 #include "activity/csv_kernel.h"
 }  // namespace avx512
+#ifdef __clang__
+#pragma clang attribute pop
+#else
 #pragma GCC pop_options
+#endif
 #pragma GCC diagnostic pop
 #endif
 

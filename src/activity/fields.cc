@@ -191,7 +191,7 @@ Millis TimeReader::read_any(std::string_view text) const {
       case Kind::epoch_s:
       case Kind::epoch_ms: {
         const auto number = read_number(text, {}, {format.kind == Kind::epoch_s ? 1000 : 1, 1});
-        if (number) instant = *number;
+        if (number && is_time(*number)) instant = *number;
         break;
       }
       case Kind::pattern:

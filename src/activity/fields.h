@@ -17,6 +17,10 @@ namespace tanhui::activity {
 
 // ---- Times
 
+/// The years 0000 to 9999 on any clock of the world, hence a day more on both sides: what a record's time may be.
+constexpr core::Millis kTimeLeast = -62'167'219'200'000 - core::kMillisPerDay, kTimeLimit = 253'402'300'800'000 + core::kMillisPerDay;
+constexpr bool is_time(core::Millis instant) { return instant >= kTimeLeast && instant < kTimeLimit; }
+
 /// Reads one field as an instant by the first format that fits. Formats:
 ///   rfc3339     2024-09-02T08:15:00+08:00; also a space for T, no seconds, fractions (cut to ms), no zone (then the reader's zone),
 ///               +08, +0800, Z; a day alone is its first instant

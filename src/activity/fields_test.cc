@@ -38,6 +38,8 @@ TEST(TimeReader, Formats) {
       {"seconds", "epoch-s", "UTC", "1725264900", "2024-09-02T08:15:00.000Z"},
       {"fractions of seconds", "epoch-s", "UTC", "1725264900.5", "2024-09-02T08:15:00.500Z"},
       {"milliseconds", "epoch-ms", "UTC", "1725264900123", "2024-09-02T08:15:00.123Z"},
+      {"milliseconds of the year 43166", "epoch-ms", "UTC", "1300030003000000", "bad"},
+      {"seconds of a year below 0", "epoch-s", "UTC", "-99999999999", "bad"},
       {"HTTP date", "http-date", "Asia/Shanghai", "Sat, 01 May 2021 20:42:47 GMT", "2021-05-01T20:42:47.000Z"},
       {"day first", "%d.%m.%Y %H:%M", "Europe/Oslo", "21.12.2018 10:20", "2018-12-21T09:20:00.000Z"},
       {"short day and two-digit year", "%d/%m/%y", "UTC", "2/6/19", "2019-06-02T00:00:00.000Z"},

@@ -305,7 +305,7 @@ void RecordBuilder::read_times(Times& times, const Table& table, bool must, std:
       core::Factor factor = from.unit.empty() ? core::Factor{} : find_unit(from.unit)->factor;
       factor.numerator *= 1000 * times.plan->from->plus_times;
       const auto more = number(times.plan->plus, words, table, i, factor, problem);
-      if (!more || __builtin_add_overflow(column[i], *more, &column[i])) refuse(out.reason[i], Reason::bad_time);
+      if (!more || __builtin_add_overflow(column[i], *more, &column[i]) || !is_time(column[i])) refuse(out.reason[i], Reason::bad_time);
     }
   }
 }
@@ -327,7 +327,7 @@ void RecordBuilder::read_duration(const Table& table, RecordBatch& out) {
     factor.numerator *= 1000;
     const auto length = number(plan_->duration, duration_words_, table, i, factor, problem);
     if (problem == Reason::missing_quantity) continue;  // the end is not known
-    if (problem != Reason::none || !length || __builtin_add_overflow(out.start_ms[i], *length, &out.end_ms[i]))
+    if (problem != Reason::none || !length || __builtin_add_overflow(out.start_ms[i], *length, &out.end_ms[i]) || !is_time(out.end_ms[i]))
       refuse(out.reason[i], Reason::bad_time);
   }
 }

@@ -93,6 +93,19 @@ TEST(Parquet, TimesOfEveryUnit) {
   }
 }
 
+TEST(Parquet, DaysOutsideTheCalendar) {
+  const test::Folder folder;
+  const auto profile = parse_profile(
+      "profile: own\nperson: {constant: a}\nevent: {constant: e}\nactivity: bike-ride\nsource: app\nstart: day\nquantities: {distance: "
+      "{constant: 1}}\n",
+      "own");
+  ASSERT_TRUE(bool(profile));
+  const auto file = write(folder, {{"day", array(arrow::Date32Builder(), 19968, 19968 + 23'936'532, INT32_MAX, INT32_MIN)}});
+  EXPECT_EQ(test::read_all(*profile, {file}).records,
+            (Rows{"1 bike-ride app 420100 2024-09-01T16:00:00.000Z - 1 declared", "2 bad-time", "3 bad-time", "4 bad-time"}))
+      << "65536 years later is another year of the same last digits";
+}
+
 TEST(Parquet, MembersOfStructs) {
   const test::Folder folder;
   const auto inner =

@@ -25,8 +25,11 @@ Day day_of(int year, unsigned month, unsigned day) {
 }
 
 std::string to_text(Day day) {
-  const date::year_month_day ymd{date::sys_days{date::days{day.count}}};
-  return fmt::format("{:04}-{:02}-{:02}", int(ymd.year()), unsigned(ymd.month()), unsigned(ymd.day()));
+  // date::year has 16 bits, and a wild clock's year must not wrap into ours: 400 years are always as long.
+  constexpr std::int64_t kDaysOf400Years = 146'097;
+  const std::int64_t cycles = day.count / kDaysOf400Years - (day.count % kDaysOf400Years < 0);
+  const date::year_month_day ymd{date::sys_days{date::days{int(day.count - cycles * kDaysOf400Years)}}};
+  return fmt::format("{:04}-{:02}-{:02}", int(ymd.year()) + 400 * cycles, unsigned(ymd.month()), unsigned(ymd.day()));
 }
 
 std::optional<Day> parse_day(std::string_view text) {

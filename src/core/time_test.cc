@@ -45,6 +45,14 @@ TEST(Day, CalendarText) {
   }
 }
 
+TEST(Day, WildDaysKeepTheirYear) {  // the ends are those of every calendar of 32-bit days, for example Java's LocalDate.ofEpochDay
+  EXPECT_EQ(to_text(Day{std::numeric_limits<std::int32_t>::max()}), "5881580-07-11");
+  EXPECT_EQ(to_text(Day{std::numeric_limits<std::int32_t>::min()}), "-5877641-06-23");
+  EXPECT_EQ(to_text(Day{19968 + 23'936'532}), "67560-09-02") << "65536 years from 2024";
+  EXPECT_EQ(to_text(kFirstDay), "0001-01-01");
+  EXPECT_EQ(to_text(kLastDay), "9999-12-31");
+}
+
 TEST(Instant, UtcText) {
   EXPECT_EQ(to_text_utc(0), "1970-01-01T00:00:00.000Z");
   EXPECT_EQ(to_text_utc(-1), "1969-12-31T23:59:59.999Z");

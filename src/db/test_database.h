@@ -4,6 +4,7 @@
 // TANHUI_TEST_POSTGRES names (tests/with_postgres starts one), where each test database is a new schema. ./test skips the second run
 // when PostgreSQL is not installed.
 #pragma once
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 

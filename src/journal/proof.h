@@ -44,7 +44,8 @@ struct ProvenRecords {
 };
 
 /// Checks a proof with the log's public key: its first one, or a later one that signed the checkpoint itself. Each of `witnesses` must have
-/// cosigned. Errors: invalid_input proof.bad (what is no proof, with the member), refused proof.wrong (what does not hold, and why).
+/// cosigned. A record that stands in it twice makes it wrong, so that amounts cannot be counted twice. Errors: invalid_input proof.bad
+/// (what is no proof, with the member), refused proof.wrong (what does not hold, and why).
 core::Result<ProvenRecords> verify_proof(std::string_view document, const PublicKey& log_key, std::span<const PublicKey> witnesses = {});
 
 struct ProofRequest {

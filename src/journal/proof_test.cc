@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "core/files.h"
 #include "core/json.h"
 #include "journal/small_journal.h"
 #include "journal/witness.h"
@@ -74,6 +75,33 @@ TEST(Proof, AnyChangedByteIsFound) {
     if (parsed && *parsed == *meaning) continue;  // white space
     EXPECT_FALSE(verify_proof(bad, journal.first_key)) << at << ": " << bad.substr(at > 20 ? at - 20 : 0, 40);
   }
+}
+
+TEST(Proof, ARecordCountsOnce) {
+  SmallJournal journal;
+  journal.book(1, 3);
+  auto document = *core::parse_json(journal.prove(2));
+  boost::json::array& records = document.as_object()["records"].as_array();
+  records.push_back(records[0]);
+  const auto twice = verify_proof(boost::json::serialize(document), journal.first_key);
+  ASSERT_FALSE(twice);
+  EXPECT_EQ(twice.error().id, "proof.wrong");
+  EXPECT_NE(twice.error().message.find("twice"), std::string::npos) << twice.error().message;
+}
+
+TEST(Proof, TheCheckpointIsOfTheKeysLog) {
+  SmallJournal journal;
+  journal.book(1, 1);
+  auto document = *core::parse_json(journal.prove(1));
+  const Signer signer = *Signer::parse(*core::read_file(journal.folder / "log.key"));
+  const Note note = *parse_note(std::string(document.as_object()["checkpoint"].as_string()));
+  Checkpoint checkpoint = *parse_checkpoint(note.text);
+  checkpoint.origin = "other.example/log";
+  const std::string text = to_text(checkpoint);
+  document.as_object()["checkpoint"] = to_text(Note{text, {signer.sign(text)}});
+  const auto other = verify_proof(boost::json::serialize(document), journal.first_key);
+  ASSERT_FALSE(other);
+  EXPECT_NE(other.error().message.find("another log"), std::string::npos) << other.error().message;
 }
 
 TEST(Proof, WhatIsNoProof) {

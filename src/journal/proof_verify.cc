@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <set>
 
 #include "core/json.h"
 #include "core/merkle.h"
@@ -67,6 +68,7 @@ class ProofReading {
     const Note note = note_of(in.text("checkpoint"));
     result_.checkpoint = checkpoint_of(note);
     result_.signed_by = follow_keys(in, log_key, note);
+    if (result_.checkpoint.origin != result_.signed_by.name) throw Refused{wrong("the checkpoint is of another log than its key")};
     for (const PublicKey& witness : witnesses_) {
       if (!cosigned_at(note, witness)) throw Refused{wrong(fmt::format("the witness '{}' did not cosign", witness.name))};
       result_.witnesses.push_back(witness.name);
@@ -135,12 +137,14 @@ class ProofReading {
     if (!core::merkle::includes(core::merkle::leaf_hash(bytes), index_member(in, "index"), std::uint64_t(segment->records),
                                 path_member(in, "path"), segment->root))
       throw Refused{wrong("a record is not in the segment that the log has")};
+    if (!places_.emplace(index_member(in, "log_index"), index_member(in, "index")).second) throw Refused{wrong("a record is in it twice")};
     result_.milligrams = core::add_or_throw(result_.milligrams, record->milligrams);
     result_.points = core::add_or_throw(result_.points, record->points);
     result_.records.push_back({*record, *segment});
   }
 
   std::span<const PublicKey> witnesses_;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> places_;  // of the records so far: in the log, and in the segment
   ProvenRecords result_;
 };
 

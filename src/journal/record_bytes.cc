@@ -1,5 +1,6 @@
 #include "journal/record_bytes.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/bytes.h"
@@ -68,6 +69,11 @@ void put_numbers(const Columns& rows, std::size_t row, NumberBuffer& out) {
   if (line != 0) out.varint(line);
   out.zigzag(rows.milligrams[row]);
   out.zigzag(rows.points[row]);
+}
+
+bool holds_missing(const Record& record) {
+  const auto is_missing = [](const std::optional<std::int64_t>& value) { return value == kMissing; };
+  return is_missing(record.duration_ms) || is_missing(record.quantity) || std::any_of(record.extra.begin(), record.extra.end(), is_missing);
 }
 
 }  // namespace
@@ -145,6 +151,7 @@ std::optional<Record> parse_record(std::string_view bytes) {
   if (!in.done() || revision > UINT16_MAX || line > UINT32_MAX) return std::nullopt;
   record.revision = std::uint32_t(revision);
   record.line = std::uint32_t(line);
+  if (holds_missing(record)) return std::nullopt;          // a number that a row cannot hold
   if (record_bytes(record) != bytes) return std::nullopt;  // a bit that says "present" and a value that says "none"
   return record;
 }

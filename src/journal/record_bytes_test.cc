@@ -90,6 +90,16 @@ RC_GTEST_PROP(RecordBytesProperty, AnyBytesAreRefusedOrComeBackTheSame, (std::st
   }
 }
 
+// kMissing in a row means that there is nothing, so bytes that say it is there would be of a record that no segment can hold.
+TEST(RecordBytes, NothingIsNotWrittenAsANumber) {
+  for (const auto set : {+[](Record& record) { record.duration_ms = kMissing; }, +[](Record& record) { record.quantity = kMissing; },
+                         +[](Record& record) { record.extra[2] = kMissing; }}) {
+    Record record = small_record();
+    set(record);
+    EXPECT_FALSE(parse_record(record_bytes(record)));
+  }
+}
+
 Columns rows_like(const Record& record, Names& names, const Record& other) {
   Columns rows;
   for (const Record* one : {&record, &other}) {

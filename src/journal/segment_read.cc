@@ -16,7 +16,8 @@
 namespace tanhui::journal {
 namespace {
 
-constexpr std::int64_t kBatch = 16 * 1024;  // rows decoded at once
+constexpr std::int64_t kBatch = 16 * 1024;                         // rows decoded at once
+constexpr std::int64_t kRowGroupRowsMax = std::int64_t{16} << 20;  // ours hold 64 thousand; memory follows what a damaged file claims
 
 /// What a reader of a damaged file gets thrown inside this file; it leaves as an Error.
 struct Damaged : std::runtime_error {
@@ -36,6 +37,28 @@ core::PersonKey person_key(const std::uint8_t* bytes) {
   std::memcpy(&key.high, bytes, 8);
   std::memcpy(&key.low, bytes + 8, 8);
   return {__builtin_bswap64(key.high), __builtin_bswap64(key.low)};
+}
+
+/// Least and greatest person of a row group.
+std::pair<core::PersonKey, core::PersonKey> persons_in(const parquet::FileMetaData& file, std::size_t row_group) {
+  const auto statistics = file.RowGroup(int(row_group))->ColumnChunk(int(Column::person))->statistics();
+  constexpr core::PersonKey least{0, 0}, greatest{~std::uint64_t{0}, ~std::uint64_t{0}};
+  if (statistics == nullptr || !statistics->HasMinMax()) return {least, greatest};  // written by another tool: it may hold anybody
+  const std::string first = statistics->EncodeMin(), last = statistics->EncodeMax();
+  if (first.size() != kPersonBytes || last.size() != kPersonBytes) return {least, greatest};
+  return {person_key(reinterpret_cast<const std::uint8_t*>(first.data())), person_key(reinterpret_cast<const std::uint8_t*>(last.data()))};
+}
+
+/// What questions about an open segment rely on: they cannot tell of damage any more.
+void check_row_groups(const parquet::FileMetaData& file) {
+  std::int64_t rows = 0;
+  for (int i = 0; i < file.num_row_groups(); ++i) {
+    const std::int64_t in_group = file.RowGroup(i)->num_rows();
+    if (in_group < 0 || in_group > kRowGroupRowsMax) throw Damaged(fmt::format("row group {} claims {} rows", i, in_group));
+    rows += in_group;
+    (void)persons_in(file, std::size_t(i));
+  }
+  if (rows != file.num_rows()) throw Damaged(fmt::format("it claims {} rows, and its row groups {}", file.num_rows(), rows));
 }
 
 // The words of one dictionary of the caller, found by text.
@@ -237,6 +260,7 @@ core::Result<SegmentReader> SegmentReader::open(const std::filesystem::path& pat
                          fmt::format("'{}' is a Parquet file, but its columns are not those of a segment", path.string()),
                          "keep only files that `tanhui` wrote in the journal folder",
                          {{"path", path.string()}}};
+    check_row_groups(*state->metadata());
   } catch (const std::exception& problem) {  // Arrow tells every kind of damage by its own exceptions
     return damaged(path, problem.what());
   }
@@ -264,12 +288,7 @@ std::optional<std::string> SegmentReader::metadata(std::string_view key) const {
 
 std::pair<core::PersonKey, core::PersonKey> SegmentReader::persons_of(std::size_t row_group) const {
   core::invariant(row_group < row_groups(), "a row group is one of the segment's");
-  const auto statistics = state_->metadata()->RowGroup(int(row_group))->ColumnChunk(int(Column::person))->statistics();
-  constexpr core::PersonKey least{0, 0}, greatest{~std::uint64_t{0}, ~std::uint64_t{0}};
-  if (statistics == nullptr || !statistics->HasMinMax()) return {least, greatest};  // written by another tool: it may hold anybody
-  const std::string first = statistics->EncodeMin(), last = statistics->EncodeMax();
-  if (first.size() != kPersonBytes || last.size() != kPersonBytes) return {least, greatest};
-  return {person_key(reinterpret_cast<const std::uint8_t*>(first.data())), person_key(reinterpret_cast<const std::uint8_t*>(last.data()))};
+  return persons_in(*state_->metadata(), row_group);
 }
 
 std::vector<std::size_t> SegmentReader::row_groups_with(core::PersonKey first, core::PersonKey last) const {

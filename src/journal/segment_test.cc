@@ -4,6 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -370,6 +371,29 @@ TEST(Segment, DamageIsAnErrorThatNamesTheFile) {
     ASSERT_FALSE(reader) << why;
     EXPECT_EQ(reader.error().id, "journal.segment-damaged") << why;
     EXPECT_NE(reader.error().message.find("bad.parquet"), std::string::npos) << why;
+  }
+}
+
+// The questions row_groups_with() and persons_of() have no way to tell of damage; open() asks them first.
+TEST(Segment, DamagedMetadataIsFoundWhenOpened) {
+  Folder folder;
+  const Names names = some_names();
+  Columns rows;
+  for (std::uint64_t i = 0; i < 4; ++i) add(rows, {i, 0}, kMorning, 1, false);
+  SegmentWriter writer(folder / "good.parquet", names, {}, {.row_group_rows = 2, .page_rows = 2});
+  writer.append(rows, 0, rows.size());
+  const std::string good = bytes_of(writer.close().path);
+  std::uint32_t footer = 0;
+  std::memcpy(&footer, good.data() + good.size() - 8, 4);
+  for (std::size_t at = good.size() - 8 - footer; at < good.size() - 8; ++at) {
+    for (const unsigned flip : {1U, 0x80U, 0xFFU}) {
+      std::string bad = good;
+      bad[at] = char(std::uint8_t(bad[at]) ^ flip);
+      put_bytes(folder / "bad.parquet", bad);
+      const auto segment = SegmentReader::open(folder / "bad.parquet");
+      if (!segment) continue;
+      EXPECT_NO_THROW((void)segment->row_groups_with({0, 0}, {9, 0})) << at;
+    }
   }
 }
 
