@@ -70,7 +70,8 @@ core::Result<KeyParts> parse_parts(std::string_view text) {
   if (!good_name(parts.name)) return bad_key("has no usable name");
   const std::string_view id = text.substr(first + 1, second - first - 1);
   const auto read = std::from_chars(id.data(), id.data() + id.size(), parts.id, 16);
-  if (id.size() != 8 || read.ptr != id.data() + id.size()) return bad_key("has an id that is not 8 hexadecimal digits");
+  if (id.size() != 8 || read.ptr != id.data() + id.size() || id.find_first_of("ABCDEF") != std::string_view::npos)
+    return bad_key("has an id that is not 8 hexadecimal digits, letters small");
   const auto bytes = from_base64(text.substr(second + 1));
   if (!bytes || bytes->size() != 1 + kSeedBytes) return bad_key("does not hold a type and 32 bytes in base64");
   parts.type = KeyType((*bytes)[0]);

@@ -106,6 +106,7 @@ TEST(Note, WhatIsNoKey) {
   for (const std::string& bad :
        {std::string(), std::string("name"), std::string("name+4517142d"), "x" + good, good.substr(0, good.size() - 1),
         std::string("registry.example/log1+4517142e+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"),
+        std::string("registry.example/log1+4517142D+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"),
         std::string("a b+4517142d+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"), "PRIVATE+KEY+" + good})
     EXPECT_FALSE(parse_public_key(bad)) << bad;
   const Signer signer = Signer::generate("a.example/log");
