@@ -133,6 +133,10 @@ class AccountingRun {
     if (auto status = prepare(); !status) return status.error();
     if (auto status = take_in(); !status) return status.error();
     if (auto status = recognise(); !status) return status.error();
+    if (nothing_can_change()) {
+      report_repetition();
+      return std::move(report_);
+    }
     if (auto status = try_windows(); !status) return status.error();
     if (request_.rejects) write_rejects_file(*request_.rejects, std::move(noted_), *source_);
     return std::move(report_);
@@ -207,6 +211,7 @@ class AccountingRun {
     const std::uint64_t guess = source_->bytes_total() == 0 ? kRecordsGuess : source_->bytes_total() / kBytesPerRecordGuess;
     filter_ = std::make_unique<KeyFilter>(guess);
     const identity::ConsentBook consents(instance_.database(), programme_.id, source_ids(), programme_.consent_required);
+    asks_consent_ = !consents.always();
     fresh_ = std::make_unique<Shuffle>(layout_.words(), request_.memory_bytes, spill_folder());
     const IntakeShared shared{.fresh = fresh_.get(),
                               .layout = layout_,
@@ -322,6 +327,31 @@ class AccountingRun {
     return settle_and_book();
   }
 
+  // The very same inputs under the same settings, and the programme's newest run was them: every record is a repetition of a known one, and
+  // settling would only find that out again. Not where something else than input and settings may have changed meanwhile: people's
+  // consents, or the clock, which lets in what was in the future then.
+  bool nothing_can_change() const {
+    if (!report_.repeats || request_.rejects || asks_consent_ || days_.empty()) return false;
+    const auto newest = journal::newest_run_of(instance_.database(), programme_.id);
+    return newest && newest->inputs_digest == inputs_digest_ && newest->settings_digest == settings_digest_ &&
+           newest->key.starts_with(key_) && core::Day{*days_.rbegin()} < zone_.local_day(newest->started_ms);
+  }
+  void report_repetition() {
+    journal_names_ = names_for_journal();
+    journal_names_.methodologies = rules_.methodologies();
+    Tally settled = empty_;
+    for (std::size_t partition = 0; partition < Shuffle::kPartitions; ++partition) {
+      fresh_->each_block(partition, [&](const std::uint64_t* words, std::size_t rows) {
+        for (std::size_t i = 0; i < rows; ++i, words += layout_.words()) {
+          const Row& row = RowView(words, layout_).row();
+          settled.count(Outcome::duplicate, Reason::same_event);
+          ++settled.cell(row.activity(), row.source()).records;
+        }
+      });
+    }
+    finish_report(settled);
+  }
+
   std::optional<Days> corrected_days() const {
     if (!report_.corrected) return std::nullopt;
     return Days{report_.corrected->first, report_.corrected->last};
@@ -377,6 +407,7 @@ class AccountingRun {
   core::Digest inputs_digest_{}, settings_digest_{};
   std::string key_;
   std::uint64_t repetition_ = 0;
+  bool asks_consent_ = false;
   int margin_days_ = 0;
   journal::Names journal_names_;
   LookBack look_back_;

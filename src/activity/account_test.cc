@@ -103,6 +103,19 @@ TEST(Account, TheSameInputAgainIsRecognisedAndChangesNothing) {
   EXPECT_EQ(city.held(), before);
 }
 
+TEST(Account, TheSameInputAfterAnotherRunIsSettledAgain) {
+  City city;
+  const std::vector<std::string> rows{row("a1", "metro-gate", "wang", "metro-ride", 480, 510, 13'000),
+                                      row("b1", "alipay", "wang", "metro-ride", 480, 510, 13'000)};
+  const auto first = city.account(rows);
+  city.account({row("a1", "metro-gate", "wang", "metro-ride", 480, 510, 13'000, "metered", "yes")});
+  const auto before = city.held();
+  const auto again = city.account(rows);
+  EXPECT_EQ(again.repeats, first.run);
+  EXPECT_EQ(count(again, Outcome::duplicate, Reason::same_event), 2);
+  EXPECT_EQ(city.held(), before) << "a ride that was taken back does not come back with its old file";
+}
+
 TEST(Account, ADryRunSaysTheSameAndBooksNothing) {
   City city;
   const std::vector<std::string> rows{row("a1", "metro-gate", "wang", "metro-ride", 480, 510, 13'000)};

@@ -192,8 +192,8 @@ TEST(Audit, AnyChangedValueOfATableIsFound) {
   const Audited world;
   const fs::path database = world.instance() / "tanhui.db";
   const std::string good = *core::read_file(database);
-  // What no reduction, no point and no proof hangs on: when a checkpoint was signed (a witness says that), a report kept as it was shown, and
-  // the fingerprint of secret.key, which is written anew when it is gone.
+  // What no reduction, no point and no proof hangs on: when a checkpoint was signed (a witness says that), a report kept as it was shown,
+  // and the fingerprint of secret.key, which is written anew when it is gone.
   const std::set<std::string> free{"log_checkpoint.at_ms", "run.report", "instance.one"};
   std::size_t changed = 0;
   const auto tables =

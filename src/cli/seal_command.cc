@@ -69,7 +69,8 @@ int seal(const Options& options, const Shell& shell) {
 
 void add_seal_command(CLI::App& app, const Shell& shell, int& exit_code) {
   auto options = std::make_shared<Options>();
-  auto* command = app.add_subcommand("seal", "Finish what a killed run left open; with --compact also gather the small segments of each day into one file");
+  auto* command = app.add_subcommand(
+      "seal", "Finish what a killed run left open; with --compact also gather the small segments of each day into one file");
   command->add_flag("--compact", options->compact, "one file a day; proofs stay valid");
   command->add_option("-p,--programme", options->programme, "only this programme");
   command->add_option("--files", options->files_min, "days that lie in at least so many files (default 2)");

@@ -124,8 +124,9 @@ int verify_all(const Options& options, const Shell& shell) {
                              boost::json::object{{"holds", false}, {"error", report.error().id}, {"message", report.error().message}}));
     complain(report.error(), shell.chinese());
     if (report.error().id == "verify.log-file" || report.error().id == "verify.file")
-      fmt::print(stderr, "{}\n", shell.chinese() ? "  若刚有批次被中断：先运行 tanhui seal 收尾，再核验"
-                                                 : "  if a run was killed just now: `tanhui seal` finishes what it left, then verify again");
+      fmt::print(stderr, "{}\n",
+                 shell.chinese() ? "  若刚有批次被中断：先运行 tanhui seal 收尾，再核验"
+                                 : "  if a run was killed just now: `tanhui seal` finishes what it left, then verify again");
     return kProblems;
   }
   if (options.json) {

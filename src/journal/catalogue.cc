@@ -94,6 +94,10 @@ std::optional<Run> find_run_by_key(db::Reader& reader, std::string_view key) {
   return only(runs(reader, "SELECT " TANHUI_RUN_COLUMNS " FROM run WHERE key = $1", key));
 }
 
+std::optional<Run> newest_run_of(db::Reader& reader, std::string_view programme) {
+  return only(runs(reader, "SELECT " TANHUI_RUN_COLUMNS " FROM run WHERE programme = $1 ORDER BY id DESC LIMIT 1", programme));
+}
+
 std::vector<Run> latest_runs(db::Reader& reader, std::int64_t limit) {
   return runs(reader, "SELECT " TANHUI_RUN_COLUMNS " FROM run ORDER BY id DESC LIMIT $1", limit);
 }

@@ -46,6 +46,7 @@ void insert_segment(db::Transaction& tx, std::string_view programme, core::Day d
 
 std::optional<Run> find_run(db::Reader& reader, RunId id);
 std::optional<Run> find_run_by_key(db::Reader& reader, std::string_view key);
+std::optional<Run> newest_run_of(db::Reader& reader, std::string_view programme);
 std::vector<Run> latest_runs(db::Reader& reader, std::int64_t limit);  // newest first
 
 /// Segments of the local days [first, last], in order of day and run.
