@@ -9,6 +9,8 @@
 
 #include "core/hash.h"
 #include "db/copy.h"
+#include "journal/log.h"
+#include "journal/log_audit.h"
 #include "ledger/ledger.h"
 
 namespace tanhui::backup {
@@ -194,6 +196,11 @@ core::Result<Summary> move_to(const fs::path& draft, std::string_view database) 
     db::Transaction tx = store.begin();
     const auto copied = copy_proven(snapshot, tx, store.name());
     if (!copied) return copied.error();
+    if (journal::log_size(tx) > 0) {  // and every entry hashes to every checkpoint on the new side
+      const auto log =
+          journal::audit_log(tx, std::nullopt, std::nullopt, [](std::uint64_t, const journal::Entry&) { return core::Done{}; });
+      if (!log) return log.error();
+    }
     summary = summary_of(store.name(), *copied, segments_of(tx));
     tx.commit();
   }
@@ -313,6 +320,11 @@ core::Result<Summary> migrate(std::string_view from, std::string_view to) {
     db::Transaction tx = store.begin();
     const auto copied = copy_proven(reading, tx, store.name());
     if (!copied) return copied.error();
+    if (journal::log_size(tx) > 0) {  // and every entry hashes to every checkpoint on the new side
+      const auto log =
+          journal::audit_log(tx, std::nullopt, std::nullopt, [](std::uint64_t, const journal::Entry&) { return core::Done{}; });
+      if (!log) return log.error();
+    }
     summary = summary_of(store.name(), *copied, segments_of(tx));
     tx.commit();
   }

@@ -34,9 +34,10 @@ core::Result<Summary> make_backup(identity::Instance& instance, const std::files
 core::Result<Summary> restore(const std::filesystem::path& from, const std::filesystem::path& folder, std::string_view database = "");
 
 /// Copies all accounts from one store to another, empty one, in one transaction, and compares both sides: every table's rows and digest,
-/// the ledger's laws and totals. `from` and `to` are what db::Database::open takes, or an instance's folder (its present database; its own
-/// tanhui.db): that instance then has its accounts at `to`. Writers wait meanwhile. The original stays as it is.
-/// Errors: db.not-empty, db.copy-differs, ledger.broken, instance.busy, and those of identity::Instance::open and db::Database::open.
+/// the ledger's laws and totals, and the log's entries against its checkpoints. `from` and `to` are what db::Database::open takes, or an
+/// instance's folder (its present database; its own tanhui.db): that instance then has its accounts at `to`. Writers wait meanwhile. The
+/// original stays as it is. Errors: db.not-empty, db.copy-differs, ledger.broken, instance.busy, and those of identity::Instance::open and
+/// db::Database::open.
 core::Result<Summary> migrate(std::string_view from, std::string_view to);
 
 }  // namespace tanhui::backup

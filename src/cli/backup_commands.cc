@@ -43,8 +43,9 @@ int restore(const Options& options, const Shell& shell) {
 int migrate(const Options& options, const Shell& shell) {
   const auto moved = backup::migrate(options.from, options.to);
   if (!moved) return complain(moved.error(), shell.chinese());
-  fmt::print("{}\n", shell.chinese() ? "已迁移：两边每张表的行数与摘要、各资产合计均一致"
-                                     : "migrated: rows and digest of every table and the totals of every asset are the same on both sides");
+  fmt::print("{}\n", shell.chinese()
+                         ? "已迁移：两边每张表的行数与摘要、各资产合计与日志均一致"
+                         : "migrated: rows and digest of every table, the totals of every asset and the log are the same on both sides");
   print_summary(*moved, shell.chinese());
   fmt::print("  {}\n",
              shell.chinese() ? "原数据库未改动；确认无误后可自行移走" : "the original is as it was; put it away when you are satisfied");

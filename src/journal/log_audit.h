@@ -20,10 +20,11 @@ struct LogAudit {
 };
 
 /// Calls `visit(position, entry)` for every entry in order; what it answers ends the audit when it is an error. `first_key`: the log's
-/// first key as the auditor knows it from elsewhere; without it the log's own word is taken. `folder`: <instance>/log. Errors, all refused,
-/// each naming the first thing that does not hold: verify.log-entry, verify.log-checkpoint, verify.log-key, verify.log-head,
-/// verify.log-file.
-core::Result<LogAudit> audit_log(db::Reader& reader, const std::filesystem::path& folder, const std::optional<PublicKey>& first_key,
+/// first key as the auditor knows it from elsewhere; without it the log's own word is taken. `folder`: <instance>/log, or nothing when only
+/// the database is to be read. Errors, all refused, each naming the first thing that does not hold: verify.log-entry,
+/// verify.log-checkpoint, verify.log-key, verify.log-head, verify.log-file.
+core::Result<LogAudit> audit_log(db::Reader& reader, const std::optional<std::filesystem::path>& folder,
+                                 const std::optional<PublicKey>& first_key,
                                  const std::function<core::Status(std::uint64_t, const Entry&)>& visit);
 
 /// What an audit says when something does not hold.
