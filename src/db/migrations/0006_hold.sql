@@ -22,8 +22,8 @@ CREATE INDEX hold_expiry ON hold (expires_ms, key) WHERE state = 'open';
 CREATE INDEX hold_owner ON hold (owner, asset) WHERE state = 'open';
 CREATE INDEX hold_transfer ON hold (transfer) WHERE transfer IS NOT NULL;
 
--- Small transfers come in batches of thousands too. Looking up transfer and asset again for every posting was a third of the time on
--- SQLite and more on PostgreSQL, so these references go, as a run's postings never had them; ledger::check() holds them instead.
+-- Small transfers come in batches of thousands too. Looking up transfer and asset again would be two more searches for every posting,
+-- so these references go, as a run's postings never had them; ledger::check() holds them instead.
 CREATE TABLE posting_free (
   transfer BIGINT NOT NULL,
   owner    BYTEA  NOT NULL CHECK (length(owner) = 16),
