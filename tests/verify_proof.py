@@ -24,6 +24,13 @@ def require(holds, why):
         raise Wrong(why)
 
 
+def decode(text):
+    """Strict base64: one way to write the bytes. Python alone lets the unused bits of the last letter be anything."""
+    data = base64.b64decode(text, validate=True)
+    require(base64.b64encode(data).decode() == text, "base64 that is not written in the one way")
+    return data
+
+
 # ---- RFC 6962 ------------------------------------------------------------------------------------------------------------------------
 
 def leaf_hash(entry):
@@ -63,7 +70,7 @@ def root_by_path(leaf, index, size, path):
 
 def parse_key(text):
     name, key_id, blob = text.strip().split("+", 2)
-    raw = base64.b64decode(blob, validate=True)
+    raw = decode(blob)
     require(raw[0] == 1 and len(raw) == 33, "not an Ed25519 key of a log")
     require(hashlib.sha256(name.encode() + b"\n" + raw).digest()[:4].hex() == key_id, "the key's id is not its own")
     return name, bytes.fromhex(key_id), raw[1:]
@@ -86,7 +93,7 @@ def signed_by(note, key):
     text, lines = note.rsplit("\n\n", 1)
     for line in lines.splitlines():
         dash, signer, blob = line.split(" ", 2)
-        raw = base64.b64decode(blob, validate=True)
+        raw = decode(blob)
         if dash == "\u2014" and signer == name and raw[:4] == key_id:
             require(ed25519(public, (text + "\n").encode(), raw[4:]), "a signature is wrong")
             return True
@@ -95,7 +102,7 @@ def signed_by(note, key):
 
 def checkpoint(note):
     origin, size, root = note.split("\n")[:3]
-    return origin, int(size), base64.b64decode(root, validate=True)
+    return origin, int(size), decode(root)
 
 
 # ---- records ---------------------------------------------------------------------------------------------------------------------------
@@ -178,7 +185,7 @@ def record_bytes(record):
 def in_log(one, note):
     _, size, root = checkpoint(note)
     entry = one["entry"].encode()
-    path = [base64.b64decode(step, validate=True) for step in one["log_path"]]
+    path = [decode(step) for step in one["log_path"]]
     require(root_by_path(leaf_hash(entry), one["log_index"], size, path) == root, "an entry is not in the log")
     return json.loads(entry)
 
@@ -200,8 +207,8 @@ def verify(document, key):
     for one in document["records"]:
         segment = in_log(one, note)
         require(segment["type"] == "tanhui/segment", "not the entry of a segment")
-        data = base64.b64decode(one["bytes"], validate=True)
-        path = [base64.b64decode(step, validate=True) for step in one["path"]]
+        data = decode(one["bytes"])
+        path = [decode(step) for step in one["path"]]
         root = root_by_path(leaf_hash(data), one["index"], segment["records"], path)
         require(root.hex() == segment["root"], "a record is not in its segment")
         place = one["log_index"], one["index"]
