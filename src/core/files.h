@@ -11,6 +11,8 @@ namespace tanhui::core {
 std::optional<std::string> read_file(const std::filesystem::path& path);
 /// Durable when it returns. Throws std::system_error with the path.
 void write_file(const std::filesystem::path& path, std::string_view bytes, unsigned mode);
+/// Writes all of it, however many calls that takes; false when the disk fails, with its reason in errno.
+bool write_all(int descriptor, std::string_view bytes);
 /// fsync of a folder: makes the names in it durable.
 void sync_folder(const std::filesystem::path& folder);
 

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "core/files.h"
 #include "core/invariant.h"
 
 namespace tanhui::identity {
@@ -44,7 +45,7 @@ class Descriptor {
 
 void write_private(const std::filesystem::path& path, std::string_view bytes) {
   const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (*file < 0 || ::write(*file, bytes.data(), bytes.size()) != ssize_t(bytes.size()) || ::fsync(*file) != 0) fail("writing", path);
+  if (*file < 0 || !core::write_all(*file, bytes) || ::fsync(*file) != 0) fail("writing", path);
 }
 
 void keep_names(const std::filesystem::path& folder) {
@@ -248,7 +249,7 @@ core::Result<RunLock> Instance::lock_for_run() {
                  {{"process", process}}};
   }
   const std::string process = std::to_string(::getpid());
-  if (::ftruncate(*file, 0) != 0 || ::pwrite(*file, process.data(), process.size(), 0) != ssize_t(process.size())) fail("writing", path);
+  if (::ftruncate(*file, 0) != 0 || !core::write_all(*file, process)) fail("writing", path);
   auto lock = database_.try_lock("run");
   if (!lock)
     return Error{ErrorCode::refused,

@@ -38,6 +38,7 @@ State state_of(identity::Instance& instance, int people) {
     state["own pool " + asset] = total.pool;
   }
   state["runs"] = snapshot.find<std::int64_t>("SELECT count(*) FROM run").value_or(0);
+  state["transfers"] = snapshot.find<std::int64_t>("SELECT count(*) FROM transfer").value_or(0);  // an expiry of nothing shows here only
   state["segments"] = snapshot.find<std::int64_t>("SELECT count(*) FROM segment").value_or(0);
   std::erase_if(state, [](const auto& one) { return one.second == 0; });
   snapshot.each("SELECT size, note FROM log_checkpoint", [&](const db::Row& row) {

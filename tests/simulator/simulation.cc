@@ -241,7 +241,7 @@ void Simulation::check(const World& world, const char* when) {
 }
 
 void Simulation::check_backup(const Request& request, bool made_now) {
-  const World second = new_world(fmt::format("restored-{}", number_));
+  const World second = new_world(fmt::format("restored-{}", ++restores_));
   const Outcome restored = in_child({}, [&](const Say& answer) { restore(second, request.to, answer); });
   if (restored.answer != "booked") fail("a backup cannot be restored: " + restored.answer);
   if (const std::string other = difference(state_, look(second)); made_now && !other.empty())

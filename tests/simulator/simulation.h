@@ -89,6 +89,7 @@ class Simulation {
   long calls_[kRequestKinds] = {};    // the most that a request of the kind made so far
   long calls_of_last_step_ = 0;
   int number_ = 0;
+  int restores_ = 0;  // folders that backups were restored to
   std::vector<std::string> schemas_;
   std::vector<std::string> trace_;
 };
