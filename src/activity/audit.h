@@ -9,8 +9,8 @@
 //   postings   what each run posted to each person is the sum of the run's records of that person, asset by asset, debts included
 //   balances   ledger::check(): every account is the sum of its postings, every asset sums to zero
 //
-// Reads one snapshot of the database and writes nothing. Memory does not grow with the journal; what exceeds the budget goes to a temporary
-// file. A methodology version that the library no longer holds as it was is a divergence too: its records cannot be recomputed.
+// Reads one snapshot of the database and writes nothing. Memory does not grow with the records, whose sums wait in a temporary file beyond
+// the budget; it does with the log's entries (one a segment) and the debts that runs made. A methodology version that the library no longer holds as it was is a divergence too: its records cannot be recomputed.
 #pragma once
 #include <cstdint>
 #include <functional>
