@@ -10,7 +10,8 @@
 //   balances   ledger::check(): every account is the sum of its postings, every asset sums to zero
 //
 // Reads one snapshot of the database and writes nothing. Memory does not grow with the records, whose sums wait in a temporary file beyond
-// the budget; it does with the log's entries (one a segment) and the debts that runs made. A methodology version that the library no longer holds as it was is a divergence too: its records cannot be recomputed.
+// the budget; it does with the log's entries (one a segment) and the debts that runs made. A methodology version that the library no longer
+// holds as it was is a divergence too: its records cannot be recomputed.
 #pragma once
 #include <cstdint>
 #include <functional>
