@@ -5,6 +5,7 @@
 #include <optional>
 #include <unordered_set>
 
+#include "activity/booked_rows.h"
 #include "activity/intake_stage.h"
 #include "activity/person_stage.h"
 
@@ -16,18 +17,6 @@ constexpr journal::ColumnSet kKeyColumns{Column::person, Column::event, Column::
 constexpr journal::ColumnSet kRuleColumns{Column::person,   Column::event,  Column::object,     Column::start,
                                           Column::activity, Column::region, Column::methodology};
 constexpr core::Millis kBeyondADay = core::kMillisPerDay - 1;
-
-// Readings reach seven days back and forth; anything else as far as its longest act, and a day for the clock.
-int margin_of(std::span<const ActRule> rules) {
-  core::Millis longest = 0;
-  bool readings = false;
-  for (const ActRule& rule : rules) {
-    readings |= rule.part == Part::reading;
-    longest = std::max(longest, std::min(rule.limits.duration_max_ms, kDurationLimit));
-  }
-  const int days = 1 + int((longest + kBeyondADay) / core::kMillisPerDay);
-  return readings ? std::max(days, kBaselineDays + 1) : days;
-}
 
 class Backward {
  public:
@@ -199,14 +188,14 @@ class Backward {
     for (const auto& segment : input_.segments) {
       if (result.window.of(segment.day) == Window::Place::outside) continue;
       if (!result.earlier) {
-        result.earlier = std::make_unique<Shuffle>(LookBack::kEarlierLayout.words(), input_.memory_bytes, input_.spill_folder);
+        result.earlier = std::make_unique<Shuffle>(kBookedLayout.words(), input_.memory_bytes, input_.spill_folder);
         writer.emplace(*result.earlier);
       }
       auto status = each_row_group(segment, journal::ColumnSet::all(), [&](const journal::Columns& columns) -> core::Status {
         for (std::size_t i = 0; i < columns.size(); ++i) {
           const auto rule = rule_of(columns, i);
           if (!rule) return rule.error();
-          write_earlier(*writer, columns, i, *rule);
+          pack_booked(columns, i, *rule, writer->add(columns.person[i].high));
         }
         return core::Done{};
       });
@@ -232,30 +221,6 @@ class Backward {
     return rule;
   }
 
-  static void write_earlier(Shuffle::Writer& writer, const journal::Columns& columns, std::size_t i, RuleBook::BookedRule rule) {
-    const auto reason = Reason(columns.reason[i]);
-    const auto outcome = Outcome(columns.outcome[i]);
-    const bool has_end = columns.duration_ms[i] != journal::kMissing;
-    std::uint64_t* words = writer.add(columns.person[i].high);
-    new (words) Row{.person = columns.person[i],
-                    .event = columns.event[i],
-                    .when = pack_when(columns.start_ms[i], columns.activity[i], columns.source[i], Evidence(columns.evidence[i])),
-                    .duration = pack_duration(has_end ? columns.duration_ms[i] : 0, has_end, reason == Reason::reversal),
-                    .quantity = columns.quantity[i] == journal::kMissing ? kQuantityMissing : std::uint32_t(columns.quantity[i]),
-                    .line = rule.before,
-                    .rule = rule.now,
-                    .region = columns.region[i]};
-    std::size_t at = sizeof(Row) / 8;
-    words[at++] = columns.object.empty() ? 0 : columns.object[i];
-    for (const auto& extra : columns.extra) words[at++] = std::uint64_t(extra.empty() ? kMissing : extra[i]);
-    new (words + at) Booked{.milligrams = columns.milligrams[i],
-                            .points = std::int32_t(columns.points[i]),
-                            .revision = columns.revision[i],
-                            .outcome = outcome,
-                            .reason = reason,
-                            .winner = columns.winner.empty() ? 0 : columns.winner[i]};
-  }
-
   Verdicts judge_contested(const Contested& contested, const LookBack& result) {
     const KeySet events(contested.events), objects(contested.objects);
     const std::span<const ActRule> rules = input_.rules->rules();
@@ -279,7 +244,7 @@ class Backward {
       auto& latest = booked[{view.row().event, view.row().person}];
       if (view.booked().revision >= latest.first) latest = {view.booked().revision, view.booked().reason};
     };
-    if (result.earlier) each_row(*result.earlier, LookBack::kEarlierLayout, take_earlier);
+    if (result.earlier) each_row(*result.earlier, kBookedLayout, take_earlier);
     each_row(*input_.fresh, input_.fresh_layout, [&](const RowView& view) {
       if (is_contested(view, false)) claim(view, false);
     });
@@ -289,7 +254,7 @@ class Backward {
       if (view.row().reversal() && !taken && claiming.contains(view.row().event)) claim(view, earlier);
     };
     each_row(*input_.fresh, input_.fresh_layout, [&](const RowView& view) { take_reversal(view, false); });
-    if (result.earlier) each_row(*result.earlier, LookBack::kEarlierLayout, [&](const RowView& view) { take_reversal(view, true); });
+    if (result.earlier) each_row(*result.earlier, kBookedLayout, [&](const RowView& view) { take_reversal(view, true); });
     for (Claim& one : claims) {
       const auto latest = booked.find({one.act.event, one.person});
       if (one.act.earlier && !one.act.reversal && latest->second.second == Reason::reversed)
@@ -308,6 +273,18 @@ class Backward {
 };
 
 }  // namespace
+
+// Readings reach seven days back and forth; anything else as far as its longest act, and a day for the clock.
+int margin_of(std::span<const ActRule> rules) {
+  core::Millis longest = 0;
+  bool readings = false;
+  for (const ActRule& rule : rules) {
+    readings |= rule.part == Part::reading;
+    longest = std::max(longest, std::min(rule.limits.duration_max_ms, kDurationLimit));
+  }
+  const int days = 1 + int((longest + kBeyondADay) / core::kMillisPerDay);
+  return readings ? std::max(days, kBaselineDays + 1) : days;
+}
 
 core::Result<LookBack> look_back(LookBackInput input) { return Backward(input).run(); }
 

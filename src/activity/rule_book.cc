@@ -214,6 +214,11 @@ std::uint32_t AssetBook::reduction(std::string_view category, int vintage_year) 
 
 std::uint32_t AssetBook::points(core::Day earned) { return intern(ledger::points_asset(programme_, earned, expire_)); }
 
+bool AssetBook::is_points(std::uint32_t asset) const {
+  const std::scoped_lock lock(mutex_);
+  return assets_[asset].kind == ledger::AssetKind::points;
+}
+
 std::vector<ledger::Asset> AssetBook::assets() const {
   const std::scoped_lock lock(mutex_);
   return assets_;

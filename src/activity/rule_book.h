@@ -113,6 +113,7 @@ class AssetBook {
   std::uint32_t reduction(std::string_view category, int vintage_year);
   std::uint32_t points(core::Day earned);
   std::vector<ledger::Asset> assets() const;
+  bool is_points(std::uint32_t asset) const;
 
  private:
   std::uint32_t intern(ledger::Asset asset);

@@ -51,22 +51,44 @@ std::vector<core::PersonKey> withdrawn(db::Reader& reader, std::string_view prog
   return people;
 }
 
+bool anybody_spoke(db::Reader& reader, std::string_view programme) {
+  return reader.find<std::int64_t>("SELECT 1 FROM consent WHERE programme = $1 LIMIT 1", programme).has_value();
+}
+
 ConsentBook::ConsentBook(db::Reader& reader, std::string_view programme, std::span<const std::string> sources, bool required)
     : required_(required) {
   reader.each(
       "SELECT person, source, at_ms, given FROM consent WHERE programme = $1 AND purpose = $2 ORDER BY person, source, at_ms",
-      [&](const db::Row& row) {
-        std::int64_t source = -1;
-        if (row.text(1) != kEverySource) {
-          const auto found = std::find(sources.begin(), sources.end(), row.text(1));
-          if (found == sources.end()) return;  // a source the programme no longer has
-          source = found - sources.begin();
-        }
-        const Word word{row.get<core::PersonKey>(0), source, row.integer(2), row.get<bool>(3)};
-        if (!words_.empty() && words_.back().person == word.person && words_.back().source == source) words_.pop_back();
-        words_.push_back(word);
-      },
-      programme, kCrediting);
+      [&](const db::Row& row) { take(row, sources); }, programme, kCrediting);
+}
+
+ConsentBook::ConsentBook(db::Transaction& tx, std::string_view programme, std::span<const std::string> sources, bool required,
+                         std::span<const core::PersonKey> people)
+    : required_(required) {
+  db::BatchQuery asked(tx,
+                       "SELECT c.person, c.source, c.at_ms, c.given FROM batch JOIN consent c ON c.programme = c1 AND c.person = c0 "
+                       "AND c.purpose = c2",
+                       {db::BatchQuery::bytes, db::BatchQuery::text, db::BatchQuery::text});
+  const std::vector<std::string_view> programmes(people.size(), programme), purposes(people.size(), kCrediting);
+  asked.each({people, std::span(programmes), std::span(purposes)}, [&](const db::Row& row) { take(row, sources); });
+  const auto before = [](const Word& a, const Word& b) {
+    return std::tie(a.person, a.source, a.at_ms, b.given) < std::tie(b.person, b.source, b.at_ms, a.given);
+  };
+  std::sort(words_.begin(), words_.end(), before);
+}
+
+// Words on one source after the other, each source's in order of time, leave only the latest; in any other order all of them stay.
+void ConsentBook::take(const db::Row& row, std::span<const std::string> sources) {
+  std::int64_t source = -1;
+  if (row.text(1) != kEverySource) {
+    const auto found = std::find(sources.begin(), sources.end(), row.text(1));
+    if (found == sources.end()) return;  // a source the programme no longer has
+    source = found - sources.begin();
+  }
+  const Word word{row.get<core::PersonKey>(0), source, row.integer(2), row.get<bool>(3)};
+  if (!words_.empty() && words_.back().person == word.person && words_.back().source == source && words_.back().at_ms < word.at_ms)
+    words_.pop_back();
+  words_.push_back(word);
 }
 
 bool ConsentBook::allows(const core::PersonKey& person, std::size_t source) const {

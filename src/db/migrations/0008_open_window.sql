@@ -19,8 +19,7 @@ CREATE TABLE open_posting (
 -- The open window of a programme: which run its records will be sealed as.
 CREATE TABLE open_window (
   programme       TEXT   NOT NULL PRIMARY KEY,
-  ordinal         BIGINT NOT NULL CHECK (ordinal > 0),  -- of its runs
-  key             TEXT   NOT NULL UNIQUE,               -- of the run and its transfer
+  key             TEXT   NOT NULL UNIQUE,  -- of the run and its transfer
   started_ms      BIGINT NOT NULL,
   settings_digest BYTEA  NOT NULL CHECK (length(settings_digest) = 32)
 ) STRICT, WITHOUT ROWID;
