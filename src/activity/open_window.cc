@@ -142,6 +142,20 @@ class LoadedWindow final : public OpenWindow {
     for (const SourceName& source : names_.sources()) source_ids_.push_back(source.id);
   }
 
+  core::Status refresh(core::Millis now_ms) override {
+    known_run_ = 0;
+    seen_.clear();
+    object_owners_.clear();
+    open_run_.reset();
+    open_settings_.reset();
+    window_key_.clear();
+    chain_ = {};
+    batch_ = 0;
+    asset_ids_.clear();
+    committed_assets_ = 0;
+    batches_.restart();
+    return load(now_ms);
+  }
   core::Status load(core::Millis now_ms) {
     journal::recover(instance_.journal(), [&](journal::RunId run) { return journal::find_run(database(), run).has_value(); });
     journal::recover_compactions(database(), instance_.journal());
@@ -319,6 +333,7 @@ class LoadedWindow final : public OpenWindow {
   void write_waiting(db::Transaction& tx, core::Millis now_ms);
   void write_batch(db::Transaction& tx, std::span<const Submission> submissions, core::Millis now_ms, const WindowTotals& totals);
   void hand_out(std::span<Submission> submissions);
+  std::optional<Answer> first_report(const core::PersonKey& person, std::uint64_t event) const;
   static void count(Outcome outcome, WindowTotals& totals) {
     ++totals.outcomes[std::size_t(outcome)];
     ++totals.records;
@@ -741,11 +756,36 @@ void LoadedWindow::hand_out(std::span<Submission> submissions) {
   std::size_t line = 0;
   for (Submission& one : submissions) {
     one.answers.resize(one.records->size());
+    std::size_t i = 0;
     for (WindowAnswer& answer : one.answers) {
-      answer = {answers_[line], waits_[line] != WindowAnswer::Why::none, waits_[line]};
+      answer = {answers_[line], waits_[line] != WindowAnswer::Why::none, std::nullopt, waits_[line]};
+      if (answer.answer.reason == Reason::same_event) answer.first = first_report(one.records->person[i], one.records->event[i]);
       ++line;
+      ++i;
     }
   }
+}
+
+// Of the rows in memory and those of this batch: the latest outcome of the report that counts, and the sum of what it was credited with.
+std::optional<Answer> LoadedWindow::first_report(const core::PersonKey& person, std::uint64_t event) const {
+  std::optional<Answer> sum;
+  int newest = -1;
+  const auto take = [&](const std::uint64_t* words) {
+    const RowView view(words, kBookedLayout);
+    const Booked& booked = view.booked();
+    if (view.row().event != event || view.row().person != person || view.row().reversal() || booked.reason == Reason::same_event) return;
+    if (!sum) sum.emplace();
+    sum->milligrams += booked.milligrams;
+    sum->points += booked.points;
+    if (int(booked.revision) < newest) return;
+    newest = booked.revision;
+    sum->outcome = booked.outcome;
+    sum->reason = booked.reason;
+    sum->winner = booked.winner;
+  };
+  rows_.each_of(person, take);
+  for (std::size_t at = 0; at < result_words_.size(); at += OpenRows::kWords) take(result_words_.data() + at);
+  return sum;
 }
 
 // ---- sealing ---------------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 // activity/open_window.h: records of the last days, credited the moment they come and sealed later. The other way into the journal is the
 // accounting run (activity/account.h); both settle people by the same code (activity/person_stage.h), so that a record ends the same
-// whichever way it came. Decision 0016.
+// whichever way it came. Decision 0017.
 //
 //   auto window = OpenWindow::open(instance, programme, library, settings, now);     // with the instance's run lock held
 //   database.transact: window->credit(tx, submissions, now);  then window->committed(), or window->rolled_back()
@@ -14,6 +14,7 @@
 //
 // One thread at a time. Bodies may be read meanwhile by others (activity/body_reader.h).
 #pragma once
+#include <array>
 #include <memory>
 #include <optional>
 #include <span>
@@ -42,6 +43,9 @@ struct OpenWindowSettings {
 struct WindowAnswer {
   Answer answer;
   bool waits = false;
+  /// Of a repetition (same-event): what its first report has been credited with by now, so that a request that is sent again after a lost
+  /// answer gets it.
+  std::optional<Answer> first = std::nullopt;
   enum class Why : std::uint8_t { none, late_day, seen_before } why = Why::none;
 };
 
@@ -84,6 +88,8 @@ class OpenWindow {
   virtual core::Result<WindowTotals> credit(db::Transaction& tx, std::span<Submission> submissions, core::Millis now_ms) = 0;
   virtual void committed() = 0;
   virtual void rolled_back() = 0;
+  /// Loads everything again: after a commit of which nobody knows whether it happened.
+  virtual core::Status refresh(core::Millis now_ms) = 0;
   /// Credits of the last credit(), by person.
   virtual const std::vector<Credited>& credited() const = 0;
 
