@@ -29,6 +29,7 @@ namespace tanhui::activity {
 namespace {
 
 constexpr Layout kFreshLayout{.object = true, .extras = kExtraQuantities, .booked = false};
+constexpr std::size_t kUnbookedMax = 200'000;       // postings that wait for their balances
 constexpr std::size_t kSealedTogether = 64 * 1024;  // rows that are columns at a time
 
 using journal::Column;
@@ -171,6 +172,11 @@ class LoadedWindow final : public OpenWindow {
             .value_or(0);
     waiting_batch_ =
         database().find<std::int64_t>("SELECT coalesce(max(batch), 0) FROM waiting_batch WHERE programme = $1", programme_.id).value_or(0);
+    if (open_settings_) {  // what an ended process did not book yet is booked when it is due
+      db::Transaction tx = database().begin();
+      open_in(tx, now_ms);
+      tx.commit();
+    }
     if (open_settings_ && *open_settings_ != settings_digest_) {
       auto sealed = seal(now_ms);
       if (!sealed) return sealed.error();
@@ -193,12 +199,24 @@ class LoadedWindow final : public OpenWindow {
     totals.milligrams = booked_.milligrams;
     totals.points = booked_.points;
     write_batch(tx, submissions, now_ms, totals);
+    book(tx, now_ms);
     hand_out(submissions);
     return totals;
   }
 
+  bool books_due(core::Millis now_ms) const override {
+    return open_run_ && open_run_->unbooked() > 0 &&
+           (now_ms < booked_ms_ || now_ms - booked_ms_ >= settings_.book_every_ms || open_run_->unbooked() >= kUnbookedMax);
+  }
+  bool book(db::Transaction& tx, core::Millis now_ms) override {
+    if (!books_due(now_ms)) return false;
+    open_run_->book(tx);
+    booked_ms_ = now_ms;
+    return true;
+  }
+
   void committed() override {
-    core::invariant(pending_, "only a batch that was credited is committed");
+    if (!pending_) return;  // only balances
     for (std::size_t at = 0; at < result_words_.size(); at += OpenRows::kWords) {
       rows_.add(result_words_.data() + at);
       ++unsealed_rows_;
@@ -213,8 +231,9 @@ class LoadedWindow final : public OpenWindow {
   }
 
   void rolled_back() override {
+    open_run_.reset();  // opened again from what is committed
+    if (!pending_) return;
     asset_ids_.resize(committed_assets_);
-    open_run_.reset();
     if (!open_settings_) window_key_.clear();
     --batch_;
     if (!waiting_words_.empty()) --waiting_batch_;
@@ -371,6 +390,7 @@ class LoadedWindow final : public OpenWindow {
   core::Millis window_started_ms_ = 0;
   std::optional<core::Digest> open_settings_;
   std::optional<ledger::OpenRun> open_run_;
+  core::Millis booked_ms_ = 0;
   core::Digest chain_{}, next_chain_{};
   std::int64_t batch_ = 0, waiting_batch_ = 0, waiting_ = 0;
   std::vector<ledger::AssetId> asset_ids_;

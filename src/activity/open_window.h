@@ -36,6 +36,7 @@ namespace tanhui::activity {
 struct OpenWindowSettings {
   int open_days = 3;                                // today and the days before it that take records at once
   std::size_t memory_bytes = std::size_t{1} << 30;  // of the rows in memory; beyond it nothing is taken until the window was sealed
+  core::Millis book_every_ms = 500;                 // balances follow credits at the latest after so long
   unsigned threads = 2;                             // of runs
 };
 
@@ -86,6 +87,9 @@ class OpenWindow {
 
   /// Decides all submissions together and writes what follows to `tx`. Errors: refused open-window.full.
   virtual core::Result<WindowTotals> credit(db::Transaction& tx, std::span<Submission> submissions, core::Millis now_ms) = 0;
+  /// Lets the balances follow what was credited, if that is not done yet and due. credit() does so too. Then committed() or rolled_back().
+  virtual bool book(db::Transaction& tx, core::Millis now_ms) = 0;
+  virtual bool books_due(core::Millis now_ms) const = 0;
   virtual void committed() = 0;
   virtual void rolled_back() = 0;
   /// Loads everything again: after a commit of which nobody knows whether it happened.

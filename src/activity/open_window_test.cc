@@ -16,7 +16,7 @@ namespace {
 class Counter {
  public:
   explicit Counter(City& city, const identity::Programme& programme, int open_days)
-      : city_(city), programme_(programme), settings_{.open_days = open_days} {
+      : city_(city), programme_(programme), settings_{.open_days = open_days, .book_every_ms = 0} {
     start();
   }
   void start() {

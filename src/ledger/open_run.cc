@@ -17,25 +17,25 @@ namespace {
 
 constexpr std::size_t kRowsTogether = 2048;
 
-std::string pack(const PackedRows& requested, const PackedRows& booked) {
+std::string pack(const PackedRows& rows) {
   core::ByteWriter out;
-  for (std::size_t i = 0; i < requested.owners.size(); ++i) {
-    const db::PersonBytes owner = db::to_bytes(requested.owners[i]);
-    out.raw({owner.data(), owner.size()});
-    for (const PackedRows* rows : {&requested, &booked}) out.varint(rows->row(i).size()).raw(rows->row(i));
+  for (std::size_t i = 0; i < rows.owners.size(); ++i) {
+    if (rows.row(i).empty()) continue;
+    const db::PersonBytes owner = db::to_bytes(rows.owners[i]);
+    out.raw({owner.data(), owner.size()}).varint(rows.row(i).size()).raw(rows.row(i));
   }
   return out.take();
 }
 
-/// visit(person, requested entries, booked entries), both packed
+/// visit(person, entries), entries packed
 template <class Visit>
-void unpack(std::string_view postings, Visit visit) {
-  core::ByteReader in(postings);
+void unpack(std::string_view rows, Visit visit) {
+  core::ByteReader in(rows);
   while (!in.done()) {
     const std::string_view owner = in.bytes(16);
-    const std::string_view requested = in.bytes(in.varint()), booked = in.bytes(in.varint());
+    const std::string_view entries = in.bytes(in.varint());
     if (!in.ok()) throw db::Failure("the postings of an open run are damaged: they end in the middle");
-    visit(db::person_from(owner), requested, booked);
+    visit(db::person_from(owner), entries);
   }
 }
 
@@ -49,11 +49,13 @@ struct Line {
 std::vector<Line> lines_of(db::Reader& reader, std::int64_t transfer) {
   std::vector<Line> lines;
   reader.each(
-      "SELECT postings FROM open_posting WHERE transfer = $1 ORDER BY batch",
+      "SELECT requested, booked FROM open_posting WHERE transfer = $1 ORDER BY batch",
       [&](const db::Row& row) {
-        unpack(row.bytes(0), [&](const core::PersonKey& person, std::string_view requested, std::string_view booked) {
-          for (const auto& [asset, amount] : read_entries(requested)) lines.push_back({person, asset, amount, 0});
-          for (const auto& [asset, amount] : read_entries(booked)) lines.push_back({person, asset, 0, amount});
+        unpack(row.bytes(0), [&](const core::PersonKey& person, std::string_view entries) {
+          for (const auto& [asset, amount] : read_entries(entries)) lines.push_back({person, asset, amount, 0});
+        });
+        unpack(row.bytes(1), [&](const core::PersonKey& person, std::string_view entries) {
+          for (const auto& [asset, amount] : read_entries(entries)) lines.push_back({person, asset, 0, amount});
         });
       },
       transfer);
@@ -85,32 +87,61 @@ core::Result<OpenRun> OpenRun::open(db::Transaction& tx, std::string_view key, s
                        fmt::format("the run '{}' is already booked", key),
                        "nothing needs to be done: its credits are in the accounts",
                        {{"key", std::string(key)}}};
-  tx.exec("INSERT INTO open_run (transfer, batches) VALUES ($1, 0) ON CONFLICT DO NOTHING", *id);
-  return OpenRun(std::string(key), std::string(reason), *id, counter);
+  tx.exec("INSERT INTO open_run (transfer) VALUES ($1) ON CONFLICT DO NOTHING", *id);
+  OpenRun run(std::string(key), std::string(reason), *id, counter);
+  run.read_pending(tx);
+  return run;
 }
 
-RunTotals OpenRun::post(db::Transaction& tx, std::span<const Delta> deltas) {
-  if (deltas.empty()) return {};
+void OpenRun::read_pending(db::Transaction& tx) {
+  batch_ = tx.find<std::int64_t>("SELECT coalesce(max(batch), 0) FROM open_posting WHERE transfer = $1", transfer_).value_or(0);
+  tx.each(
+      "SELECT requested FROM open_posting WHERE transfer = $1 AND booked IS NULL ORDER BY batch",
+      [&](const db::Row& row) {
+        unpack(row.bytes(0), [&](const core::PersonKey& person, std::string_view entries) {
+          for (const auto& [asset, amount] : read_entries(entries)) pending_.push_back({person, {asset}, amount});
+        });
+      },
+      transfer_);
+}
+
+void OpenRun::post(db::Transaction& tx, std::span<const Delta> deltas) {
+  if (deltas.empty()) return;
+  PackedRows requested;
+  for (std::size_t i = 0; i < deltas.size(); ++i) {
+    const Delta& delta = deltas[i];
+    core::invariant(i == 0 || deltas[i - 1].person <= delta.person, "people of a batch come in ascending order");
+    core::invariant(delta.amount >= -kAmountMax && delta.amount <= kAmountMax, "an amount of a run is within the ledger's bounds");
+    append_entry(requested.bytes, delta.asset.value, delta.amount);
+    if (i + 1 == deltas.size() || deltas[i + 1].person != delta.person) requested.close(delta.person);
+  }
+  const std::string packed = pack(requested);
+  tx.exec("INSERT INTO open_posting (transfer, batch, requested) VALUES ($1, $2, $3)", transfer_, ++batch_, db::Bytes{packed});
+  pending_.insert(pending_.end(), deltas.begin(), deltas.end());
+}
+
+RunTotals OpenRun::book(db::Transaction& tx) {
+  if (pending_.empty()) return {};
+  std::stable_sort(pending_.begin(), pending_.end(), [](const Delta& a, const Delta& b) { return a.person < b.person; });
   RunBooking booking(tx, transfer_, counter_, RunBooking::Into::block, std::move(assets_));
   std::vector<core::PersonKey> people;
-  for (const Delta& delta : deltas) {
+  for (const Delta& delta : pending_) {
     if (people.empty() || people.back() != delta.person) people.push_back(delta.person);
   }
   booking.expect_debts_of(people);
-  for (const Delta& delta : deltas) booking.add(delta.asset.value, delta.person, delta.amount);
+  for (const Delta& delta : pending_) booking.add(delta.asset.value, delta.person, delta.amount);
   RunTotals totals = booking.finish();
   assets_ = booking.take_assets();
-  if (booking.requested.owners.empty()) return totals;
-  tx.exec("UPDATE open_run SET batches = batches + 1 WHERE transfer = $1", transfer_);
-  const std::string postings = pack(booking.requested, booking.booked);
-  const std::int64_t written =
-      tx.exec("INSERT INTO open_posting (transfer, batch, postings) SELECT transfer, batches, $2 FROM open_run WHERE transfer = $1",
-              transfer_, db::Bytes{postings});
-  core::invariant(written == 1, "a batch is posted to a run that is open");
+  const std::string requested = pack(booking.requested), booked = pack(booking.booked);
+  tx.exec("DELETE FROM open_posting WHERE transfer = $1 AND booked IS NULL", transfer_);
+  tx.exec("INSERT INTO open_posting (transfer, batch, requested, booked) VALUES ($1, $2, $3, $4)", transfer_, batch_, db::Bytes{requested},
+          db::Bytes{booked});
+  pending_.clear();
   return totals;
 }
 
 RunTotals OpenRun::close(db::Transaction& tx) {
+  book(tx);
   const std::vector<Line> lines = lines_of(tx, transfer_);
   RunTotals totals;
   RunDigest digest(key_, reason_);
@@ -163,16 +194,12 @@ RunTotals OpenRun::close(db::Transaction& tx) {
 
 void each_open_posting(db::Reader& reader,
                        const std::function<void(std::int64_t, const core::PersonKey&, std::int64_t, std::int64_t)>& visit) {
-  reader.each("SELECT transfer, postings FROM open_posting", [&](const db::Row& row) {
+  reader.each("SELECT transfer, booked FROM open_posting WHERE booked IS NOT NULL", [&](const db::Row& row) {
     const std::int64_t transfer = row.integer(0);
-    unpack(row.bytes(1), [&](const core::PersonKey& person, std::string_view, std::string_view booked) {
-      for (const auto& [asset, amount] : read_entries(booked)) visit(transfer, person, asset, amount);
+    unpack(row.bytes(1), [&](const core::PersonKey& person, std::string_view entries) {
+      for (const auto& [asset, amount] : read_entries(entries)) visit(transfer, person, asset, amount);
     });
   });
-}
-
-bool is_open_run(db::Reader& reader, std::int64_t transfer) {
-  return reader.find<std::int64_t>("SELECT 1 FROM open_run WHERE transfer = $1", transfer).has_value();
 }
 
 }  // namespace tanhui::ledger

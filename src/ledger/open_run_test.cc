@@ -17,9 +17,17 @@ RunTotals post(World& world, std::string_view key, std::vector<Delta> deltas) {
   std::sort(deltas.begin(), deltas.end(), [](const Delta& a, const Delta& b) { return a.person < b.person; });
   db::Transaction tx = world.database.begin();
   OpenRun run = *OpenRun::open(tx, key, "a run");
-  RunTotals totals = run.post(tx, deltas);
+  run.post(tx, deltas);
+  RunTotals totals = run.book(tx);
   tx.commit();
   return totals;
+}
+/// As post(), but the balances do not follow.
+void post_only(World& world, std::string_view key, std::vector<Delta> deltas) {
+  db::Transaction tx = world.database.begin();
+  OpenRun run = *OpenRun::open(tx, key, "a run");
+  run.post(tx, deltas);
+  tx.commit();
 }
 RunTotals close(World& world, std::string_view key) {
   db::Transaction tx = world.database.begin();
@@ -43,6 +51,28 @@ TEST(OpenRun, BalancesFollowAtOnceAndHistoryShowsThem) {
   EXPECT_EQ(lines[0].reason, "a run");
   world.expect_sound();
   EXPECT_TRUE(check_transfers(world.database, [](std::string_view) { return false; }));
+}
+
+TEST(OpenRun, WhatIsNotBookedYetIsKeptForWhoeverBooksIt) {
+  World world;
+  post_only(world, "open", {{person(1), world.travel, 1000}});
+  post_only(world, "open", {{person(1), world.travel, 1}, {person(2), world.travel, 7}});
+  EXPECT_EQ(world.balance(person(1), world.travel).amount, 0);
+  world.expect_sound();
+  {
+    db::Transaction tx = world.database.begin();
+    OpenRun run = *OpenRun::open(tx, "open", "a run");
+    EXPECT_EQ(run.unbooked(), 3u);
+    EXPECT_EQ(run.book(tx).people, 2);
+    EXPECT_EQ(run.unbooked(), 0u);
+    tx.commit();
+  }
+  EXPECT_EQ(world.balance(person(1), world.travel).amount, 1001);
+  EXPECT_EQ(world.database.find<std::int64_t>("SELECT count(*) FROM open_posting"), 1) << "what was booked together is one row";
+  post_only(world, "open", {{person(2), world.travel, 3}});
+  EXPECT_EQ(close(world, "open").people, 2) << "closing books what is left";
+  EXPECT_EQ(world.balance(person(2), world.travel).amount, 10);
+  world.expect_sound();
 }
 
 TEST(OpenRun, ARunIsClosedOnce) {
@@ -91,6 +121,7 @@ TEST(OpenRun, ABatchThatRollsBackNeverWas) {
     OpenRun run = *OpenRun::open(tx, "open", "a run");
     const Delta delta{person(2), world.travel, 9};
     run.post(tx, {&delta, 1});
+    run.book(tx);
   }
   post(world, "open", {{person(3), world.travel, 1}});
   EXPECT_EQ(world.balance(person(2), world.travel).amount, 0);

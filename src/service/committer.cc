@@ -9,7 +9,7 @@
 namespace tanhui::service {
 namespace {
 
-constexpr auto kHousekeeping = std::chrono::seconds(1);
+constexpr auto kHousekeeping = std::chrono::milliseconds(250);
 
 core::Error not_known(std::string_view why) {
   return {core::ErrorCode::refused, "activities.commit-failed", fmt::format("the records could not be made durable: {}", why),
@@ -221,7 +221,19 @@ void Committer::answer(std::vector<Credit*>& credits) {
   credits.clear();
 }
 
-// Sealing and waiting records, when their time has come. What fails is tried again at the next time.
+void Committer::book(activity::OpenWindow& window, core::Millis now_ms) {
+  try {
+    db::Transaction tx = instance_.database().begin();
+    window.book(tx, now_ms);
+    tx.commit();
+    window.committed();
+  } catch (...) {
+    window.rolled_back();
+    throw;
+  }
+}
+
+// Balances, sealing and waiting records, when their time has come. What fails is tried again at the next time.
 void Committer::keep_house() {
   std::vector<std::shared_ptr<OpenProgramme>> all;
   {
@@ -232,6 +244,7 @@ void Committer::keep_house() {
   for (const auto& programme : all) {
     try {
       activity::OpenWindow& window = *programme->window;
+      if (window.books_due(now_ms)) book(window, now_ms);
       const bool full = window.memory_bytes() > options_.window.memory_bytes;
       if (full || (options_.seal_every_ms > 0 && now_ms - programme->sealed_ms >= options_.seal_every_ms)) {
         programme->sealed_ms = now_ms;

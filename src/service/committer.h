@@ -108,6 +108,7 @@ class Committer {
   void refresh(const std::vector<Credit*>& credits, core::Millis now_ms);
   void answer(std::vector<Credit*>& credits);
   void keep_house();
+  void book(activity::OpenWindow& window, core::Millis now_ms);
 
   identity::Instance& instance_;
   const methodology::Library& library_;

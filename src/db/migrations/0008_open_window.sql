@@ -4,15 +4,16 @@
 
 -- A run that is still being posted, batch by batch. Its transfer has no digest yet.
 CREATE TABLE open_run (
-  transfer BIGINT PRIMARY KEY REFERENCES transfer (id),
-  batches  BIGINT NOT NULL CHECK (batches >= 0)
+  transfer BIGINT PRIMARY KEY REFERENCES transfer (id)
 ) STRICT;
 
--- postings := (owner[16] requested booked)*, people ascending; both := length:varint entries, entries as in run_posting
+-- What a batch asks for, and, when it is in the balances, what was booked for it. Batches that are booked together become one row.
+-- requested, booked := (owner[16] length:varint entries)*, people ascending, entries as in run_posting
 CREATE TABLE open_posting (
-  transfer BIGINT NOT NULL,
-  batch    BIGINT NOT NULL CHECK (batch > 0),
-  postings BYTEA  NOT NULL,
+  transfer  BIGINT NOT NULL,
+  batch     BIGINT NOT NULL CHECK (batch > 0),
+  requested BYTEA  NOT NULL,
+  booked    BYTEA,           -- null: not in the balances yet
   PRIMARY KEY (transfer, batch)
 ) STRICT, WITHOUT ROWID;
 
