@@ -13,6 +13,7 @@
 #include "activity/intake_stage.h"
 #include "activity/lane.h"
 #include "activity/look_back.h"
+#include "activity/open_window.h"
 #include "activity/person_stage.h"
 #include "activity/programme_rules.h"
 #include "activity/recalculate.h"
@@ -194,10 +195,28 @@ class AccountingRun {
     journal::recover(instance_.journal(), [&](journal::RunId run) { return journal::find_run(instance_.database(), run).has_value(); });
     journal::recover_compactions(instance_.database(), instance_.journal());
     rules_.know(journal::corrections_of(instance_.database(), programme_.id));
+    if (auto status = close_window(); !status) return status;
     if (request_.dry_run) return core::Done{};
     auto log = journal::Log::open(instance_.folder(), instance_.database(), request_.now_ms);
     if (!log) return log.error();
     log_ = *std::move(log);
+    return core::Done{};
+  }
+
+  // What a service credited and did not seal is seen by this run too.
+  core::Status close_window() {
+    if (request_.lock_held) return core::Done{};
+    const auto open = instance_.database().find<std::int64_t>("SELECT 1 FROM open_window WHERE programme = $1", programme_.id);
+    if (!open) return core::Done{};
+    if (request_.dry_run)
+      return core::Error{
+          core::ErrorCode::refused,
+          "account.window-open",
+          fmt::format("records of {} that the service credited are not sealed yet, and a dry run writes nothing", programme_.id),
+          "seal them first: tanhui seal",
+          {{"programme", programme_.id}}};
+    auto sealed = seal_left_open(instance_, programme_, library_, request_.now_ms);
+    if (!sealed) return sealed.error();
     return core::Done{};
   }
 

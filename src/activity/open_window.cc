@@ -984,4 +984,27 @@ core::Result<std::unique_ptr<OpenWindow>> OpenWindow::open(identity::Instance& i
   return std::unique_ptr<OpenWindow>(std::move(window));
 }
 
+std::vector<std::string> open_windows(db::Reader& reader) {
+  std::vector<std::string> programmes;
+  reader.each("SELECT programme FROM open_window UNION SELECT programme FROM waiting_batch ORDER BY programme",
+              [&](const db::Row& row) { programmes.push_back(row.get<std::string>(0)); });
+  return programmes;
+}
+
+core::Result<SealReport> seal_left_open(identity::Instance& instance, const identity::Programme& programme,
+                                        const methodology::Library& library, core::Millis now_ms) {
+  if (!instance.database().find<std::int64_t>("SELECT 1 FROM open_window WHERE programme = $1", programme.id)) return SealReport{};
+  auto window = OpenWindow::open(instance, programme, library, {}, now_ms);
+  if (!window) return window.error();
+  return (*window)->seal(now_ms);
+}
+
+core::Result<std::optional<AccountReport>> settle_left_open(identity::Instance& instance, const identity::Programme& programme,
+                                                            const methodology::Library& library, core::Millis now_ms) {
+  auto window = OpenWindow::open(instance, programme, library, {}, now_ms);
+  if (!window) return window.error();
+  if (auto sealed = (*window)->seal(now_ms); !sealed) return sealed.error();
+  return (*window)->settle_waiting(now_ms);
+}
+
 }  // namespace tanhui::activity

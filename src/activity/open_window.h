@@ -75,6 +75,17 @@ struct SealReport {
   double seconds = 0;
 };
 
+/// Programmes with records that were credited and are not sealed, or that wait for a run.
+std::vector<std::string> open_windows(db::Reader& reader);
+
+/// For runs and commands while no service runs on the instance, with its run lock held: what a service left open is sealed, so that a run
+/// sees it. Nothing when there is nothing. What waits goes on waiting.
+core::Result<SealReport> seal_left_open(identity::Instance& instance, const identity::Programme& programme,
+                                        const methodology::Library& library, core::Millis now_ms);
+/// The same, and then a run decides what waits.
+core::Result<std::optional<AccountReport>> settle_left_open(identity::Instance& instance, const identity::Programme& programme,
+                                                            const methodology::Library& library, core::Millis now_ms);
+
 class OpenWindow {
  public:
   /// Loads the open days, and what was credited and not sealed when the process ended. What was credited under other settings (of the
