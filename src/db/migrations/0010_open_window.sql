@@ -1,4 +1,4 @@
--- 0008_open_window.sql: records of the open window, credited at once and not yet sealed.
+-- 0010_open_window.sql: records of the open window, credited at once and not yet sealed.
 -- Why: decision 0017. A batch of credits is a few rows, not a row for each record: one with its records, one with its postings. When the
 -- window is sealed, the records become segments and the postings those of a run; until then they are here and nowhere else.
 
