@@ -23,7 +23,7 @@ DESIGN = {
     "db": ["core"],
     "ledger": BASE,
     "journal": BASE,
-    "identity": BASE,
+    "identity": BASE + ["journal"],
     "backup": BASE + ["ledger", "journal", "identity"],
     "methodology": ["core"],
     "activity": ACCOUNTING,

@@ -15,8 +15,14 @@ methodology::Enabled enabled_of(const identity::MethodologyChoice& choice) {
 }
 
 RuleBook::Lookup lookup_of(const identity::Programme& programme, const methodology::Library& library) {
-  if (!programme.trial) return {};
-  RuleBook::Lookup lookup{programme.trial->as_region, {}, programme.trial->as_day};
+  RuleBook::Lookup lookup;
+  for (const auto& [activity, cap] : programme.caps) {
+    if (const auto index = library.find_activity(activity))
+      lookup.caps[*index] = {cap.acts.value_or(kNoLimit), kNoLimit, cap.milligrams.value_or(kNoLimit)};
+  }
+  if (!programme.trial) return lookup;
+  lookup.as_region = programme.trial->as_region;
+  lookup.as_day = programme.trial->as_day;
   for (const auto& [activity, region] : programme.trial->elsewhere) {
     if (const auto index = library.find_activity(activity)) lookup.elsewhere[*index] = region;
   }

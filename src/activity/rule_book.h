@@ -22,11 +22,12 @@ namespace tanhui::activity {
 
 class RuleBook {
  public:
-  /// How a trial programme looks up methods: every region as one, every day as one (identity::Trial).
+  /// What a programme adds: how a trial looks up methods (every region as one, every day as one: identity::Trial), and its own caps.
   struct Lookup {
     std::string as_region;                         // empty: the record's own
     std::map<std::size_t, std::string> elsewhere;  // by the activity an act is quantified as
     std::optional<core::Day> as_day;               // the day that decides validity and factors, instead of the record's own
+    std::map<std::size_t, Cap> caps = {};          // by the activity an act is quantified as; the stricter limit counts
   };
   RuleBook(const methodology::Library& library, const methodology::Selection& selection, Lookup lookup);
 

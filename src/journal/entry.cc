@@ -81,6 +81,14 @@ json::object write(const CompactionEntry& entry) {
   return out;
 }
 
+json::object write(const StaffActionsEntry& entry) {
+  json::object out = head("tanhui/staff-actions");
+  out["first"] = entry.first;
+  out["count"] = entry.count;
+  out["root"] = core::to_hex(entry.root);
+  return out;
+}
+
 core::Day day_of(const core::MemberReader& in, std::string_view member = "day") {
   const auto day = core::parse_day(in.text(member));
   if (!day) in.fail(member, "is not a day like 2025-03-01");
@@ -143,6 +151,13 @@ CompactionEntry read_compaction(const core::MemberReader& in) {
   return entry;
 }
 
+StaffActionsEntry read_staff_actions(const core::MemberReader& in) {
+  const StaffActionsEntry entry{in.integer("first"), in.integer("count"), in.hex_digest("root")};
+  if (entry.first <= 0) in.fail("first", "is not the number of an act");
+  if (entry.count <= 0 || entry.count > std::numeric_limits<std::int64_t>::max() - entry.first) in.fail("count", "is not a number of acts");
+  return entry;
+}
+
 core::Error bad(std::string_view why) {
   return {core::ErrorCode::invalid_input,
           "entry.bad",
@@ -154,7 +169,7 @@ core::Error bad(std::string_view why) {
 }  // namespace
 
 std::string_view type_name(const Entry& entry) {
-  constexpr std::string_view names[] = {"key", "run", "segment", "compaction"};
+  constexpr std::string_view names[] = {"key", "run", "segment", "compaction", "staff-actions"};
   return names[entry.index()];
 }
 
@@ -174,6 +189,7 @@ core::Result<Entry> parse_entry(std::string_view bytes) {
     if (known_version && type == "tanhui/run") entry = read_run(in);
     if (known_version && type == "tanhui/segment") entry = read_segment(in);
     if (known_version && type == "tanhui/compaction") entry = read_compaction(in);
+    if (known_version && type == "tanhui/staff-actions") entry = read_staff_actions(in);
     if (!entry)
       return core::Error{
           core::ErrorCode::invalid_input,
