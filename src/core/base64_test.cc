@@ -14,8 +14,14 @@ TEST(Base64, VectorsOfRfc4648) {
   const struct {
     std::string_view bytes, text, url;
   } rows[] = {
-      {"", "", ""},           {"f", "Zg==", "Zg"},           {"fo", "Zm8=", "Zm8"},           {"foo", "Zm9v", "Zm9v"},
-      {"foob", "Zm9vYg==", "Zm9vYg"}, {"fooba", "Zm9vYmE=", "Zm9vYmE"}, {"foobar", "Zm9vYmFy", "Zm9vYmFy"}, {"\xfb\xff", "+/8=", "-_8"},
+      {"", "", ""},
+      {"f", "Zg==", "Zg"},
+      {"fo", "Zm8=", "Zm8"},
+      {"foo", "Zm9v", "Zm9v"},
+      {"foob", "Zm9vYg==", "Zm9vYg"},
+      {"fooba", "Zm9vYmE=", "Zm9vYmE"},
+      {"foobar", "Zm9vYmFy", "Zm9vYmFy"},
+      {"\xfb\xff", "+/8=", "-_8"},
   };
   for (const auto& [bytes, text, url] : rows) {
     EXPECT_EQ(to_base64(bytes_of(bytes)), text);
@@ -26,7 +32,8 @@ TEST(Base64, VectorsOfRfc4648) {
 }
 
 TEST(Base64, OneWayToWrite) {
-  for (const char* wrong : {"Z", "Zg", "Zg=", "Zh==", "Zg===", "Z===", "====", "Zm9=", "Zm 9", "Zm9v\n", "Zg==Zg==", "-_8=", "Z\xe9==", "=Zg="})
+  for (const char* wrong :
+       {"Z", "Zg", "Zg=", "Zh==", "Zg===", "Z===", "====", "Zm9=", "Zm 9", "Zm9v\n", "Zg==Zg==", "-_8=", "Z\xe9==", "=Zg="})
     EXPECT_FALSE(parse_base64(wrong)) << wrong;
   for (const char* wrong : {"Z", "Zg==", "Zh", "Zm9", "+/8", "Zm9v "}) EXPECT_FALSE(parse_base64url(wrong)) << wrong;
 }

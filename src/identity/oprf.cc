@@ -40,9 +40,7 @@ Element hash_to_group(Mode mode, std::string_view input) {
 }
 
 bool is_neutral(const Element& element) { return sodium_is_zero(element.data(), element.size()) == 1; }
-bool is_usable(const Element& element) {
-  return crypto_core_ristretto255_is_valid_point(element.data()) == 1 && !is_neutral(element);
-}
+bool is_usable(const Element& element) { return crypto_core_ristretto255_is_valid_point(element.data()) == 1 && !is_neutral(element); }
 
 /// Throws when the product is neutral: callers have checked the element, and their scalars are never 0.
 Element multiply(const std::uint8_t* scalar, const Element& element) {
@@ -83,9 +81,7 @@ Error batch_size(std::size_t size) {
           {{"size", std::to_string(size)}, {"most", std::to_string(kBatchMax)}}};
 }
 Error bad_proof() {
-  return {ErrorCode::refused,
-          "oprf.bad-proof",
-          "the proof does not show that the published key evaluated these elements",
+  return {ErrorCode::refused, "oprf.bad-proof", "the proof does not show that the published key evaluated these elements",
           "do not use these pseudonyms; ask the platform which key is in force, and report a key that nobody published"};
 }
 

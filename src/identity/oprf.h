@@ -22,7 +22,7 @@
 namespace tanhui::identity::oprf {
 
 enum class Mode : std::uint8_t { oprf = 0, voprf = 1 };
-constexpr std::size_t kBatchMax = 1'000;    // elements in one evaluation
+constexpr std::size_t kBatchMax = 1'000;   // elements in one evaluation
 constexpr std::size_t kInputMax = 65'535;  // bytes; the RFC writes the length in two
 
 using Element = std::array<std::uint8_t, 32>;  // of the group, encoded
