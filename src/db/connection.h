@@ -43,9 +43,10 @@ class Connection {
   virtual void each_of_batch(const std::string& sql, std::span<const Column> columns, std::size_t rows,
                              const std::function<void(const Row&)>& visit) = 0;
   virtual std::vector<TableShape> tables() = 0;
-  virtual core::Status check_store() = 0;                   // see Reader::check_store
-  virtual bool save_own_file(const std::string& file) = 0;  // see Database::save_own_file
-  virtual bool try_lock(std::string_view name) = 0;         // see Database::try_lock
+  virtual core::Status check_store() = 0;                              // see Reader::check_store
+  virtual bool save_own_file(const std::string& file) = 0;             // see Database::save_own_file
+  virtual bool compact(std::span<const std::string_view> tables) = 0;  // see Database::compact
+  virtual bool try_lock(std::string_view name) = 0;                    // see Database::try_lock
   virtual void unlock(std::string_view name) noexcept = 0;
 
   /// A statement failed inside the open transaction: what is left is to roll back (PostgreSQL insists, so SQLite is held to it too).

@@ -141,6 +141,10 @@ std::optional<Lock> Database::try_lock(std::string_view name) {
 
 bool Database::usable() { return !connection_->in_transaction() && connection_->usable(); }
 
+bool Database::compact(std::span<const std::string_view> tables) {
+  core::invariant(!connection_->in_transaction(), "a store is compacted outside of transactions");
+  return connection_->compact(tables);
+}
 bool Database::save_own_file(const std::string& file) { return connection_->save_own_file(file); }
 
 BulkInsert::BulkInsert(Transaction& tx, std::string_view table, std::span<const std::string_view> columns, std::string_view conflict)

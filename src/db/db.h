@@ -171,6 +171,10 @@ class Database : public Reader {
   bool usable();
   /// Writes what is committed to a new SQLite file, if the store can do that by itself: SQLite, by VACUUM INTO. See db/copy.h.
   bool save_own_file(const std::string& file);
+  /// Rewrites `tables` (SQLite: the whole file) so that the store's own files hold nothing of rows that were deleted or changed, as far as
+  /// the store can: on PostgreSQL its write-ahead log and archives still have them, and everywhere backups. Takes time and room of the
+  /// order of what it rewrites; writers wait. False when somebody was still reading: then the old pages leave with a later call.
+  bool compact(std::span<const std::string_view> tables);
 
  private:
   Database(std::shared_ptr<Connection> connection, std::string name) : Reader(std::move(connection)), name_(std::move(name)) {}

@@ -230,6 +230,10 @@ class PostgresConnection final : public Connection {
   core::Status check_store() override { return core::Done{}; }
   std::vector<TableShape> tables() override;
   bool save_own_file(const std::string&) override { return false; }
+  bool compact(std::span<const std::string_view> tables) override {
+    for (const std::string_view table : tables) run(fmt::format("VACUUM FULL {}", table), "compacting");
+    return true;
+  }
   void run_script(const std::string& portable_sql) override { run(to_postgres(portable_sql), "changing the schema"); }
   bool try_lock(std::string_view name) override {
     if (locks_.contains(std::string(name))) return false;  // to PostgreSQL the same connection may take it again

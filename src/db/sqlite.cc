@@ -318,6 +318,12 @@ class SqliteConnection final : public Connection {
     rows("VACUUM INTO $1", name, [](const Row&) {});
     return true;
   }
+  bool compact(std::span<const std::string_view>) override {
+    run("VACUUM", "compacting");
+    bool busy = false;
+    rows("PRAGMA wal_checkpoint(TRUNCATE)", {}, [&](const Row& row) { busy = row.integer(0) != 0; });
+    return !busy;
+  }
   void run_script(const std::string& portable_sql) override { run(to_sqlite(portable_sql), "changing the schema"); }
 
   std::string bulk_sql(std::string_view table, std::span<const std::string_view> columns, std::string_view conflict) override {
