@@ -1,5 +1,7 @@
 #include "activity/look_back.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -223,13 +225,15 @@ class Backward {
     journal::Columns columns;
     for (std::size_t group = 0; group < opened.row_groups(); ++group) {
       if (auto status = opened.read(group, wanted, *input_.names, columns); !status) return status;
-      if (input_.names->reasons.size() > kReasons || input_.names->outcomes.size() > kOutcomes ||
-          input_.names->sources.size() > kSourcesMax) {
-        return core::Error{core::ErrorCode::refused,
-                           "account.newer-journal",
-                           fmt::format("{} holds outcomes or reasons that this version does not know", segment.info.path.string()),
-                           "use the version of tanhui that wrote it, or a newer one",
-                           {{"segment", segment.info.path.string()}}};
+      const journal::Names& names = *input_.names;
+      if (names.reasons.size() > kReasons || names.outcomes.size() > kOutcomes || names.evidences.size() > kEvidences ||
+          names.sources.size() > kSourcesMax) {
+        return core::Error{
+            core::ErrorCode::refused,
+            "account.newer-journal",
+            fmt::format("{} holds outcomes, reasons or grades of evidence that this version does not know", segment.info.path.string()),
+            "use the version of tanhui that wrote it, or a newer one",
+            {{"segment", segment.info.path.string()}}};
       }
       if (auto status = use(columns); !status) return status;
     }
@@ -247,6 +251,7 @@ class Backward {
       }
       auto status = each_row_group(segment, journal::ColumnSet::all(), [&](const journal::Columns& columns) -> core::Status {
         for (std::size_t i = 0; i < columns.size(); ++i) {
+          if (const auto column = impossible(columns, i)) return damaged(segment, *column);
           const auto rule = rule_of(columns, i);
           if (!rule) return rule.error();
           write_earlier(*writer, columns, i, *rule);
@@ -258,6 +263,31 @@ class Backward {
     return core::Done{};
   }
 
+  // The first column of a row whose value no run writes, and a packed row has no room for: the file was damaged or is not ours.
+  std::optional<Column> impossible(const journal::Columns& columns, std::size_t i) const {
+    const journal::Names& names = *input_.names;
+    const auto within = [](std::int64_t value, std::int64_t least, std::int64_t beyond) {
+      return value == journal::kMissing || (least <= value && value < beyond);
+    };
+    if (columns.start_ms[i] < 0 || columns.start_ms[i] >= kStartLimit) return Column::start;
+    if (!within(columns.duration_ms[i], 0, kDurationLimit)) return Column::duration_ms;
+    if (!within(columns.quantity[i], 0, kQuantityLimit)) return Column::quantity;
+    if (columns.points[i] != std::int32_t(columns.points[i])) return Column::points;
+    if (columns.source[i] >= names.sources.size()) return Column::source;
+    if (columns.evidence[i] >= names.evidences.size()) return Column::evidence;
+    if (columns.outcome[i] >= names.outcomes.size()) return Column::outcome;
+    if (columns.reason[i] >= names.reasons.size()) return Column::reason;
+    return std::nullopt;
+  }
+  static core::Error damaged(const journal::CataloguedSegment& segment, Column column) {
+    return {core::ErrorCode::refused,
+            "account.segment-damaged",
+            fmt::format("'{}' has a row whose {} is none that a run writes", segment.info.path.string(), name(column)),
+            "find out with `tanhui verify --all` what was changed, and restore the file from a copy",
+            {{"path", segment.info.path.string()}, {"column", std::string(name(column))}}};
+  }
+
+  // A null or a word that is nowhere is a methodology that is not in the library, too.
   core::Result<RuleBook::BookedRule> rule_of(const journal::Columns& columns, std::size_t i) {
     const core::Day day = input_.zone.local_day(columns.start_ms[i]);
     const std::uint64_t what =
@@ -268,9 +298,12 @@ class Backward {
       last_key_ = key;
       return last_rule_ = known->second;
     }
+    const auto word = [](const std::vector<std::string>& words, std::size_t index) {
+      return index < words.size() ? std::string_view(words[index]) : std::string_view("(none)");
+    };
     const journal::Names& names = *input_.names;
-    auto rule =
-        input_.rules->find_booked(names.methodologies[columns.methodology[i]], columns.activity[i], names.regions[columns.region[i]], day);
+    auto rule = input_.rules->find_booked(word(names.methodologies, columns.methodology[i]), columns.activity[i],
+                                          word(names.regions, columns.region[i]), day);
     if (rule) rules_[key] = *rule;
     return rule;
   }

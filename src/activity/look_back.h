@@ -48,7 +48,8 @@ struct LookBack {
   static constexpr Layout kEarlierLayout{.object = true, .extras = kExtraQuantities, .booked = true};
 };
 
-/// Errors: a segment that is damaged, and those of RuleBook::find_booked.
+/// Errors: a segment that cannot be read; account.segment-damaged (a row that no run writes), account.newer-journal; those of
+/// RuleBook::find_booked.
 core::Result<LookBack> look_back(LookBackInput input);
 
 }  // namespace tanhui::activity
