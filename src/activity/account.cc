@@ -410,7 +410,7 @@ class AccountingRun {
     for (const SourceName& source : names_.sources()) names.sources.push_back(source.id);
     for (std::size_t region = 0; region < names_.region_count(); ++region)
       names.regions.emplace_back(names_.region_name(std::uint16_t(region)));
-    for (std::size_t i = 0; i < 3; ++i) names.evidences.emplace_back(name(Evidence(i)));
+    for (std::size_t i = 0; i < kEvidences; ++i) names.evidences.emplace_back(name(Evidence(i)));
     for (std::size_t i = 0; i < kOutcomes; ++i) names.outcomes.emplace_back(name(Outcome(i)));
     for (std::size_t i = 0; i < kReasons; ++i) names.reasons.emplace_back(name(Reason(i)));
     return names;

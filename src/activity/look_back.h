@@ -50,7 +50,8 @@ struct LookBack {
 /// Days on both sides that decisions of a day can depend on.
 int margin_of(std::span<const ActRule> rules);
 
-/// Errors: a segment that is damaged, and those of RuleBook::find_booked.
+/// Errors: a segment that cannot be read; account.segment-damaged (a row that no run writes), account.newer-journal; those of
+/// RuleBook::find_booked.
 core::Result<LookBack> look_back(LookBackInput input);
 
 }  // namespace tanhui::activity

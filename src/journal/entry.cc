@@ -100,6 +100,19 @@ RunId run_id(const core::MemberReader& in, std::int64_t number) {
   return RunId(number);
 }
 
+// What a run counts and adds up; the ledger's amounts have the same bound.
+constexpr std::int64_t kSumMax = (std::int64_t{1} << 62) - 1;
+std::int64_t count_member(const core::MemberReader& in, std::string_view name, std::int64_t least = 0) {
+  const std::int64_t count = in.integer(name);
+  if (count < least || count > kSumMax) in.fail(name, fmt::format("is not a count of {} or more", least));
+  return count;
+}
+std::int64_t sum_member(const core::MemberReader& in, std::string_view name) {
+  const std::int64_t sum = in.integer(name);
+  if (sum < -kSumMax || sum > kSumMax) in.fail(name, "is beyond what a ledger holds");
+  return sum;
+}
+
 KeyEntry read_key(const core::MemberReader& in) { return {in.text("key"), in.text_or_null("replaces").value_or("")}; }
 
 RunEntry read_run(const core::MemberReader& in) {
@@ -113,18 +126,18 @@ RunEntry read_run(const core::MemberReader& in) {
   run.postings_digest = in.hex_digest("postings");
   run.started_ms = in.integer("started_ms");
   run.finished_ms = in.integer("finished_ms");
-  run.records = in.integer("records");
-  run.accepted = in.integer("accepted");
-  run.duplicate = in.integer("duplicate");
-  run.capped = in.integer("capped");
-  run.rejected = in.integer("rejected");
-  run.held = in.integer("held");
-  run.no_consent = in.integer("no_consent");
-  run.adjusted = in.integer("adjusted");
-  run.people = in.integer("people");
-  run.milligrams = in.integer("milligrams");
-  run.points = in.integer("points");
-  entry.segments = in.integer("segments");
+  run.records = count_member(in, "records");
+  run.accepted = count_member(in, "accepted");
+  run.duplicate = count_member(in, "duplicate");
+  run.capped = count_member(in, "capped");
+  run.rejected = count_member(in, "rejected");
+  run.held = count_member(in, "held");
+  run.no_consent = count_member(in, "no_consent");
+  run.adjusted = count_member(in, "adjusted");
+  run.people = count_member(in, "people");
+  run.milligrams = sum_member(in, "milligrams");
+  run.points = sum_member(in, "points");
+  entry.segments = count_member(in, "segments");
   entry.points_expire_days = in.integer("points_expire_days");
   for (const json::value& value : in.array("methodologies")) {
     const core::MemberReader used(value, "a methodology of the run");
@@ -138,8 +151,11 @@ RunEntry read_run(const core::MemberReader& in) {
 }
 
 SegmentEntry read_segment(const core::MemberReader& in) {
-  return {in.text("programme"), day_of(in),          run_id(in, in.integer("run")), in.integer("records"), in.integer("milligrams"),
-          in.integer("points"), in.integer("bytes"), in.hex_digest("sha256"),       in.hex_digest("root")};
+  return {in.text("programme"),          day_of(in),
+          run_id(in, in.integer("run")), count_member(in, "records", 1),
+          sum_member(in, "milligrams"),  sum_member(in, "points"),
+          count_member(in, "bytes", 1),  in.hex_digest("sha256"),
+          in.hex_digest("root")};
 }
 
 CompactionEntry read_compaction(const core::MemberReader& in) {
