@@ -1,0 +1,7 @@
+#include "service/routes.h"
+
+namespace tanhui::service {
+
+void add_routes(Api& api) { add_health_routes(api); }
+
+}  // namespace tanhui::service

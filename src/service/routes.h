@@ -1,0 +1,12 @@
+// service/routes.h: every file of routes adds its operations here. A new file routes_<what>.cc gets a line in both places.
+#pragma once
+#include "service/api.h"
+
+namespace tanhui::service {
+
+void add_health_routes(Api& api);
+
+/// All of them.
+void add_routes(Api& api);
+
+}  // namespace tanhui::service
