@@ -15,6 +15,8 @@ struct StatusOfId {
 constexpr StatusOfId kById[] = {
     {"access.forbidden", 403},
     {"access.unauthenticated", 401},
+    {"activities.busy", 429},
+    {"activities.commit-failed", 503},
     {"db.busy", 503},
     {"http.body-too-large", 413},
     {"http.busy", 503},
@@ -36,6 +38,7 @@ constexpr StatusOfId kById[] = {
     {"http.upgrade-required", 426},
     {"idempotency.in-progress", 409},
     {"idempotency.other-content", 422},
+    {"open-window.full", 503},
 };
 static_assert(std::is_sorted(std::begin(kById), std::end(kById), [](const auto& a, const auto& b) { return a.id < b.id; }));
 

@@ -16,6 +16,7 @@
 #include "http/router.h"
 #include "http/server.h"
 #include "service/access.h"
+#include "service/committer.h"
 #include "service/config.h"
 
 namespace tanhui::service {
@@ -39,6 +40,7 @@ struct Operation {
 struct World {
   const Config& config;
   db::Pool& databases;
+  Committer& committer;
   std::filesystem::path instance;  // the folder
   std::function<core::Millis()> now;
   std::function<void(std::span<std::uint8_t>)> random;

@@ -150,6 +150,7 @@ void Committer::commit(std::vector<Credit*>& credits) {
     refresh(credits, now_ms);
     db::Transaction tx = instance_.database().begin();
     std::vector<Credit*> waiting = credits;
+    std::erase_if(waiting, [](const Credit* credit) { return credit->sandbox; });
     while (!waiting.empty()) {  // programme by programme
       const std::shared_ptr<OpenProgramme> programme = waiting.front()->programme;
       std::vector<Credit*> mine;
@@ -192,6 +193,9 @@ void Committer::commit(std::vector<Credit*>& credits) {
     }
     changed.clear();
   }
+  for (Credit* credit : credits) {
+    if (credit->sandbox) rehearse(*credit, now_ms);
+  }
   counts_.commits.fetch_add(1, std::memory_order_relaxed);
   counts_.requests.fetch_add(credits.size(), std::memory_order_relaxed);
   counts_.commit_microseconds.fetch_add(
@@ -203,6 +207,30 @@ void Committer::commit(std::vector<Credit*>& credits) {
     }
   }
   answer(credits);
+}
+
+// What a sandbox key sends is decided like everything else, in a transaction that is thrown away.
+void Committer::rehearse(Credit& credit, core::Millis now_ms) {
+  const std::shared_ptr<OpenProgramme> programme = credit.programme;
+  if (programme->stale || find(programme->programme.id) != programme) {
+    credit.error = closed(programme->programme);
+    return;
+  }
+  bool begun = false;
+  try {
+    db::Transaction tx = instance_.database().begin();
+    activity::Submission submission{&credit.records, credit.digest, {}};
+    begun = true;
+    auto totals = programme->window->credit(tx, {&submission, 1}, now_ms);
+    begun = bool(totals);
+    if (totals)
+      credit.answers = std::move(submission.answers);
+    else
+      credit.error = totals.error();
+  } catch (const std::exception& problem) {
+    credit.error = not_known(problem.what());
+  }
+  if (begun) programme->window->rolled_back();
 }
 
 void Committer::refresh(const std::vector<Credit*>& credits, core::Millis now_ms) {

@@ -52,6 +52,7 @@ struct Credit {
   std::shared_ptr<OpenProgramme> programme;
   activity::RecordBatch records = {};
   core::Digest digest{};
+  bool sandbox = false;  // decided and answered, and nothing is kept
   std::function<void()> done = {};
   // the answer:
   std::optional<core::Error> error = {};  // none of the records counted
@@ -106,6 +107,7 @@ class Committer {
   void loop();
   void commit(std::vector<Credit*>& credits);
   void refresh(const std::vector<Credit*>& credits, core::Millis now_ms);
+  void rehearse(Credit& credit, core::Millis now_ms);
   void answer(std::vector<Credit*>& credits);
   void keep_house();
   void book(activity::OpenWindow& window, core::Millis now_ms);

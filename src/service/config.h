@@ -52,6 +52,14 @@ struct Config {
   struct Database {
     std::int64_t connections_max = 8, patience_ms = 5'000;
   } database;
+  struct Activities {
+    std::int64_t open_days = 3;
+    std::int64_t memory_mib = 1024;
+    std::int64_t waiting_records_max = 200'000, batch_records_max = 20'000;
+    std::int64_t book_every_ms = 500;
+    std::int64_t seal_every_hours = 24, settle_waiting_every_s = 600;
+    std::string public_scheme, public_authority;
+  } activities;
   struct Disk {
     std::int64_t free_bytes_min = 512LL * 1024 * 1024;
   } disk;

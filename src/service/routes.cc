@@ -2,6 +2,9 @@
 
 namespace tanhui::service {
 
-void add_routes(Api& api) { add_health_routes(api); }
+void add_routes(Api& api) {
+  add_health_routes(api);
+  add_activity_routes(api);
+}
 
 }  // namespace tanhui::service

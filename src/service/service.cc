@@ -3,27 +3,77 @@
 #include <fmt/format.h>
 
 #include "identity/instance.h"
+#include "identity/programmes.h"
+#include "methodology/methodology.h"
+#include "service/committer.h"
 #include "service/routes.h"
 
 namespace tanhui::service {
 
 struct Service::State {
-  State(Options given, identity::Instance opened, std::string where)
+  State(Options given, identity::Instance opened, std::string where, methodology::Library methodologies)
       : options(std::move(given)),
         instance(std::move(opened)),
+        library(std::move(methodologies)),
         databases(std::move(where),
                   {std::size_t(options.config.database.connections_max), std::chrono::milliseconds(options.config.database.patience_ms)}),
-        world{options.config, databases, options.instance, options.now, options.random},
-        router(std::make_shared<http::Router>()),
-        api(world, *router, options.authenticator) {}
+        router(std::make_shared<http::Router>()) {}
   Options options;
-  identity::Instance instance;
+  identity::Instance instance;  // of the committer
+  methodology::Library library;
   db::Pool databases;
-  World world;
+  std::unique_ptr<Committer> committer;
+  std::optional<World> world;
   std::shared_ptr<http::Router> router;
-  Api api;
+  std::optional<Api> api;
   std::unique_ptr<http::Server> server;
 };
+
+namespace {
+
+CommitterOptions options_of(const Config::Activities& config) {
+  CommitterOptions options;
+  options.waiting_records_max = std::size_t(config.waiting_records_max);
+  options.batch_records_max = std::size_t(config.batch_records_max);
+  options.window.open_days = int(config.open_days);
+  options.window.memory_bytes = std::size_t(config.memory_mib) << 20;
+  options.window.book_every_ms = config.book_every_ms;
+  options.seal_every_ms = config.seal_every_hours * 3'600'000;
+  options.settle_waiting_every_ms = config.settle_waiting_every_s * 1000;
+  return options;
+}
+
+core::Result<methodology::Library> load_library(const std::filesystem::path& home) {
+  std::vector<methodology::Problem> problems;
+  auto library = methodology::Library::load(home / "methodologies", problems);
+  if (!library) return library.error();
+  if (!problems.empty())
+    return core::Error{core::ErrorCode::refused,
+                       "methodology.invalid",
+                       fmt::format("{} mistakes in the methodology library", problems.size()),
+                       "tanhui methodology check tells them",
+                       {}};
+  return library;
+}
+
+}  // namespace
+
+namespace {
+
+// Those that are open now, with the settings that are in force now.
+core::Status open_programmes(Committer& committer, core::Millis now_ms) {
+  auto stored = committer.run([&] { return identity::stored_programmes(committer.instance().database(), now_ms); }).get();
+  for (const identity::StoredProgramme& one : stored) {
+    if (one.state != identity::ProgrammeState::open) continue;
+    auto programme = committer.run([&] { return identity::programme_at(committer.instance().database(), one.id, now_ms); }).get();
+    if (!programme) continue;
+    auto opened = committer.open(*std::move(programme));
+    if (!opened) return opened.error();
+  }
+  return core::Done{};
+}
+
+}  // namespace
 
 Service::Service(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Service::~Service() = default;
@@ -33,8 +83,17 @@ core::Result<std::unique_ptr<Service>> Service::open(Options options) {
   if (!instance) return instance.error();
   auto where = identity::Instance::database_of(options.instance, options.database);
   if (!where) return where.error();
-  auto state = std::make_unique<State>(std::move(options), *std::move(instance), *where);
-  add_routes(state->api);
+  auto library = load_library(options.home);
+  if (!library) return library.error();
+  auto state = std::make_unique<State>(std::move(options), *std::move(instance), *where, *std::move(library));
+  auto committer = Committer::start(state->instance, state->library, options_of(state->options.config.activities), state->options.now);
+  if (!committer) return committer.error();
+  state->committer = *std::move(committer);
+  if (auto status = open_programmes(*state->committer, state->options.now()); !status) return status.error();
+  state->world.emplace(World{state->options.config, state->databases, *state->committer, state->options.instance, state->options.now,
+                             state->options.random});
+  state->api.emplace(*state->world, *state->router, state->options.authenticator);
+  add_routes(*state->api);
   const Config::Http& http = state->options.config.http;
   http::Settings settings;
   const bool tls = !http.tls_certificate.empty();
@@ -76,6 +135,6 @@ std::string Service::address() const {
 
 void Service::run() { state_->server->run(); }
 void Service::stop() { state_->server->stop(); }
-const std::vector<Operation>& Service::operations() const { return state_->api.operations(); }
+const std::vector<Operation>& Service::operations() const { return state_->api->operations(); }
 
 }  // namespace tanhui::service
