@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "core/invariant.h"
+#include "http/compress.h"
 #include "http/problem.h"
 
 namespace tanhui::http {
@@ -335,13 +336,13 @@ void Connection<Stream>::begin(const ExchangePtr& exchange) {
     } catch (...) {
       fail(*exchange, std::current_exception());
     }
-    finish(exchange);
+    compress_then_finish(exchange);
   } else if (const auto* waits = std::get_if<CoroutineHandler>(&handler)) {
     asio::co_spawn(engine_.io(), (*waits)(exchange->request),
                    [self = this->shared_from_this(), exchange](const std::exception_ptr& failure, Response response) {
                      exchange->response = std::move(response);
                      if (failure != nullptr) self->fail(*exchange, failure);
-                     self->finish(exchange);
+                     self->compress_then_finish(exchange);
                    });
   } else if (const auto* blocks = std::get_if<BlockingHandler>(&handler)) {
     const bool taken = engine_.shared().post_blocking(
@@ -350,6 +351,7 @@ void Connection<Stream>::begin(const ExchangePtr& exchange) {
           Response response;
           try {
             response = blocks->run(exchange->request);
+            compress(exchange->request, response);
           } catch (...) {
             failure = std::current_exception();
           }
@@ -390,6 +392,22 @@ void Connection<Stream>::fail(Exchange& exchange, const std::exception_ptr& fail
   exchange.response = problem(
       exchange.request, refused("http.failed", "something failed here; what was asked for may not have been done",
                                 "try again, with the same Idempotency-Key where there was one; if it goes on, report the request_id"));
+}
+
+/// What takes long is compressed on the pool, as long as that has room.
+template <class Stream>
+void Connection<Stream>::compress_then_finish(const ExchangePtr& exchange) {
+  if (exchange->response.body.size() < kCompressedMin) return finish(exchange);
+  if (exchange->response.body.size() > kCompressedHereMax && is_worth_compressing(exchange->request, exchange->response)) {
+    const bool taken =
+        engine_.shared().post_blocking([self = this->shared_from_this(), exchange, work = asio::make_work_guard(engine_.io())]() mutable {
+          compress(exchange->request, exchange->response);
+          asio::post(work.get_executor(), [self = std::move(self), exchange = std::move(exchange)] { self->finish(exchange); });
+        });
+    if (taken) return;
+  }
+  compress(exchange->request, exchange->response);
+  finish(exchange);
 }
 
 template <class Stream>

@@ -58,7 +58,8 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
 
  private:
   static constexpr bool kTls = std::is_same_v<Stream, TlsStream>;
-  static constexpr std::size_t kInputFirst = 4096, kInputMax = 64 * 1024, kDrainedBodyMax = 64 * 1024, kLingerMax = 1024 * 1024;
+  static constexpr std::size_t kInputFirst = 4096, kInputMax = 64 * 1024, kDrainedBodyMax = 64 * 1024, kCompressedHereMax = 16 * 1024,
+                               kLingerMax = 1024 * 1024;
   static constexpr std::chrono::seconds kLingerTime{2};
   using ExchangePtr = std::shared_ptr<Exchange>;
   template <class T>
@@ -79,6 +80,7 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
   void answer(Exchange& exchange, Response response);
   void start_what_may();
   void begin(const ExchangePtr& exchange);
+  void compress_then_finish(const ExchangePtr& exchange);
   void finish(const ExchangePtr& exchange);
   void fail(Exchange& exchange, const std::exception_ptr& failure);
   void schedule_flush();
