@@ -19,7 +19,9 @@
 #include "cli/sample_commands.h"
 #include "cli/seal_command.h"
 #include "cli/serve_commands.h"
+#include "cli/setup_commands.h"
 #include "cli/shell.h"
+#include "cli/staff_commands.h"
 #include "cli/verify_commands.h"
 #include "core/invariant.h"
 
@@ -69,6 +71,8 @@ int parse_and_run(int argc, char** argv) {
   add_recalculate_command(app, shell, exit_code);
   add_people_commands(app, shell, exit_code);
   add_programme_commands(app, shell, exit_code);
+  add_setup_commands(app, shell, exit_code);
+  add_staff_commands(app, shell, exit_code);
   add_sample_commands(app, shell, exit_code);
   add_verify_commands(app, shell, exit_code);
   add_seal_command(app, shell, exit_code);

@@ -97,6 +97,11 @@ void print_audit(const activity::AuditReport& report, std::optional<std::uint64_
   row("records", "记录", report.recomputed, "milligrams recomputed by their methodology", "按所记方法学重新计算减排量");
   row("records", "记录", report.not_alone, "adjustments and readings: add up with others", "调整与抄表：与其他记录合并核对");
   if (settled) row("records", "记录", *settled, "end as booked when all people are settled again", "全体重新归并结算后与入账一致");
+  if (report.staff_actions + report.staff_actions_waiting > 0)
+    row("acts of staff", "人员操作", std::uint64_t(report.staff_actions), "have the Merkle roots that the log has",
+        "与日志中的默克尔根一致");
+  if (report.staff_actions_waiting > 0)
+    row("acts of staff", "人员操作", std::uint64_t(report.staff_actions_waiting), "wait for their entry in the log", "尚待写入日志");
   row("person-runs", "个人批次", report.people_of_runs, "were posted what their records add up to", "入账等于记录之和");
   fmt::print("{}\n", table.text());
   fmt::print("  {}  {} kg CO2e, {} {}\n", chinese ? "核验无误" : "Everything holds.", kilograms(report.milligrams), grouped(report.points),
@@ -122,6 +127,8 @@ std::string audit_json(const activity::AuditReport& report, std::optional<std::u
                                                     {"people_of_runs", report.people_of_runs},
                                                     {"milligrams", report.milligrams},
                                                     {"points", report.points},
+                                                    {"staff_actions", report.staff_actions},
+                                                    {"staff_actions_waiting", report.staff_actions_waiting},
                                                     {"checkpoint", report.log.newest_checkpoint}});
 }
 

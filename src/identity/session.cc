@@ -1,12 +1,11 @@
 #include "identity/session.h"
 
 #include <fmt/format.h>
-#include <sodium.h>
 
-#include <array>
+#include <algorithm>
 
 #include "core/hash.h"
-#include "core/invariant.h"
+#include "identity/base64url.h"
 #include "identity/box.h"
 #include "identity/edit.h"
 
@@ -14,15 +13,8 @@ namespace tanhui::identity {
 namespace {
 
 using core::Error, core::ErrorCode;
-constexpr std::size_t kTokenBytes = 32, kTokenLength = 43, kAgentBytesMax = 120;
+constexpr std::size_t kTokenLength = 43, kAgentBytesMax = 120;
 constexpr core::Millis kSeenGrainMs = 60'000;  // not a write for each request
-
-std::string to_base64url(std::span<const std::uint8_t> bytes) {
-  std::string text(sodium_base64_encoded_len(bytes.size(), sodium_base64_VARIANT_URLSAFE_NO_PADDING), '\0');
-  sodium_bin2base64(text.data(), text.size(), bytes.data(), bytes.size(), sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-  text.pop_back();  // the zero at the end
-  return text;
-}
 
 constexpr std::string_view kColumns = "id, kind, owner, pending, created_ms, seen_ms, idle_ms, end_ms, agent";
 constexpr std::string_view kLasts = "revoked_ms IS NULL AND end_ms > $1 AND seen_ms + idle_ms > $1";
@@ -44,16 +36,12 @@ std::string_view name(SessionKind kind) { return kind == SessionKind::staff ? "s
 
 NewSession start_session(db::Transaction& tx, SessionKind kind, std::string_view owner, bool pending, const SessionLimits& limits,
                          std::string_view agent, core::Millis now_ms) {
-  core::invariant(sodium_init() >= 0, "libsodium has a source of randomness");
   const auto last = sessions_of(tx, kind, owner, now_ms);
   for (std::size_t i = kSessionsMax - 1; i < last.size(); ++i)
     tx.exec("UPDATE session SET revoked_ms = $2 WHERE id = $1", last[i].id, now_ms);
-  std::array<std::uint8_t, kTokenBytes> bytes{};
-  randombytes_buf(bytes.data(), bytes.size());
-  NewSession made{to_base64url(bytes),
+  NewSession made{random_token(),
                   {random_id("se"), kind, std::string(owner), pending, now_ms, now_ms,
                    std::min(now_ms + limits.idle_ms, now_ms + limits.longest_ms), summary_of_agent(agent)}};
-  sodium_memzero(bytes.data(), bytes.size());
   tx.exec(
       "INSERT INTO session (id, token, kind, owner, pending, created_ms, seen_ms, idle_ms, end_ms, revoked_ms, agent) "
       "VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, NULL, $9)",
@@ -114,7 +102,10 @@ std::int64_t clear_sessions(db::Transaction& tx, core::Millis before_ms) {
   return tx.exec("DELETE FROM session WHERE end_ms < $1 OR seen_ms + idle_ms < $1 OR revoked_ms < $1", before_ms);
 }
 
-std::string csrf_token(std::string_view token) { return to_base64url(core::hmac_sha256(token, "tanhui csrf")); }
+std::string csrf_token(std::string_view token) {
+  const core::Digest mac = core::hmac_sha256(token, "tanhui csrf");
+  return to_base64url({reinterpret_cast<const char*>(mac.data()), mac.size()});
+}
 bool csrf_matches(std::string_view token, std::string_view csrf) { return equal_in_constant_time(csrf_token(token), csrf); }
 
 std::string summary_of_agent(std::string_view user_agent) {
