@@ -45,9 +45,8 @@ core::Result<std::vector<Line>> lines_of(identity::Instance& instance, const cor
       if (!reader) return reader.error();
       auto opened = *std::move(reader);
       for (const std::size_t group : opened.row_groups_with(person, person)) {
-        if (auto status = opened.read(group, journal::ColumnSet::all(), names, columns); !status) return status.error();
-        const auto [from, to] = std::equal_range(columns.person.begin(), columns.person.end(), person);
-        for (auto i = std::size_t(from - columns.person.begin()); i < std::size_t(to - columns.person.begin()); ++i) {
+        if (auto status = opened.read_person(group, person, names, columns); !status) return status.error();
+        for (std::size_t i = 0; i < columns.size(); ++i) {
           lines.push_back({columns.start_ms[i], columns.milligrams[i], columns.points[i], columns.quantity[i], columns.event[i],
                            columns.revision[i], columns.run.empty() ? segment.run : journal::RunId(columns.run[i]), programme,
                            names.activities[columns.activity[i]], names.sources[columns.source[i]],
