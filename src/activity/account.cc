@@ -671,7 +671,12 @@ core::Result<AccountReport> account(identity::Instance& instance, const identity
   auto zone = core::Zone::find(programme.time_zone);
   if (!zone) return zone.error();
   if (auto status = check_words(programme, library); !status) return status.error();
-  return AccountingRun(instance, programme, library, request, *std::move(profile), *std::move(zone)).go();
+  Profile used = *std::move(profile);
+  if (!request.only_source.empty()) {
+    used.source = {};
+    used.source.constant = request.only_source;
+  }
+  return AccountingRun(instance, programme, library, request, std::move(used), *std::move(zone)).go();
 }
 
 core::Result<AccountReport> recalculate(identity::Instance& instance, const identity::Programme& programme,

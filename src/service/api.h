@@ -18,6 +18,7 @@
 #include "service/access.h"
 #include "service/committer.h"
 #include "service/config.h"
+#include "service/imports.h"
 
 namespace tanhui::service {
 
@@ -41,6 +42,7 @@ struct World {
   const Config& config;
   db::Pool& databases;
   Committer& committer;
+  Imports* imports;
   std::filesystem::path instance;  // the folder
   std::function<core::Millis()> now;
   std::function<void(std::span<std::uint8_t>)> random;

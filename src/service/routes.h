@@ -6,6 +6,7 @@ namespace tanhui::service {
 
 void add_health_routes(Api& api);
 void add_activity_routes(Api& api);
+void add_import_routes(Api& api);
 
 /// All of them.
 void add_routes(Api& api);

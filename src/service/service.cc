@@ -2,13 +2,38 @@
 
 #include <fmt/format.h>
 
+#include "identity/box.h"
 #include "identity/instance.h"
+#include "identity/partner_key.h"
 #include "identity/programmes.h"
 #include "methodology/methodology.h"
 #include "service/committer.h"
+#include "service/imports.h"
+#include "service/partners.h"
 #include "service/routes.h"
 
 namespace tanhui::service {
+
+namespace {
+
+// Keys that partners sign with, from the database.
+std::optional<PartnerKey> find_partner_key(db::Pool& databases, const identity::Box& box, std::string_view key_id, core::Millis now_ms) {
+  auto lease = databases.take();
+  if (!lease) throw db::Failure(lease.error().message);
+  auto taken = *std::move(lease);
+  auto found = identity::find_key(taken.database(), box, key_id, now_ms);
+  if (!found) return std::nullopt;
+  const std::span<const std::uint8_t> bytes(reinterpret_cast<const std::uint8_t*>(found->bytes.data()), found->bytes.size());
+  auto key =
+      found->key.algorithm == identity::KeyAlgorithm::ed25519 ? http::SignatureKey::ed25519_public(bytes) : http::SignatureKey::hmac(bytes);
+  if (!key) return std::nullopt;
+  return PartnerKey{{found->key.id, found->key.organisation, found->key.programme, found->key.source, found->key.sandbox},
+                    *std::move(key),
+                    found->key.valid_from_ms,
+                    found->key.valid_to_ms.value_or(0)};
+}
+
+}  // namespace
 
 struct Service::State {
   State(Options given, identity::Instance opened, std::string where, methodology::Library methodologies)
@@ -23,9 +48,20 @@ struct Service::State {
   methodology::Library library;
   db::Pool databases;
   std::unique_ptr<Committer> committer;
+  std::unique_ptr<Imports> imports;
   std::optional<World> world;
   std::shared_ptr<http::Router> router;
   std::optional<Api> api;
+
+  Authenticator authenticate() {
+    const identity::Box box(instance.secret().key_for("partner keys"));
+    auto keys = std::make_shared<PartnerKeys>(
+        [this, box](std::string_view key_id) { return service::find_partner_key(databases, box, key_id, options.now()); });
+    const Config::Activities& config = options.config.activities;
+    return by_kind(partner_authenticator(std::move(keys), std::make_shared<http::NonceStore>(options.now()), options.now,
+                                         {config.public_scheme, config.public_authority}),
+                   {}, {});
+  }
   std::unique_ptr<http::Server> server;
 };
 
@@ -90,9 +126,11 @@ core::Result<std::unique_ptr<Service>> Service::open(Options options) {
   if (!committer) return committer.error();
   state->committer = *std::move(committer);
   if (auto status = open_programmes(*state->committer, state->options.now()); !status) return status.error();
-  state->world.emplace(World{state->options.config, state->databases, *state->committer, state->options.instance, state->options.now,
-                             state->options.random});
-  state->api.emplace(*state->world, *state->router, state->options.authenticator);
+  state->imports = std::make_unique<Imports>(*state->committer, state->databases, state->options.home, state->options.instance,
+                                             state->options.now, state->options.random);
+  state->world.emplace(World{state->options.config, state->databases, *state->committer, state->imports.get(), state->options.instance,
+                             state->options.now, state->options.random});
+  state->api.emplace(*state->world, *state->router, state->options.authenticator ? state->options.authenticator : state->authenticate());
   add_routes(*state->api);
   const Config::Http& http = state->options.config.http;
   http::Settings settings;

@@ -13,12 +13,12 @@ namespace tanhui::service {
 
 struct Options {
   Config config;
-  std::filesystem::path instance;  // made when it is missing
-  std::string database;            // see identity::Instance
-  std::filesystem::path home;      // has api/, methodologies/, programmes/
-  Authenticator authenticator = nobody();
-  std::function<core::Millis()> now;
-  std::function<void(std::span<std::uint8_t>)> random;
+  std::filesystem::path instance;    // made when it is missing
+  std::string database;              // see identity::Instance
+  std::filesystem::path home;        // has api/, methodologies/, programmes/
+  Authenticator authenticator = {};  // for tests; else the keys and sessions of the instance
+  std::function<core::Millis()> now = {};
+  std::function<void(std::span<std::uint8_t>)> random = {};
 };
 
 class Service {

@@ -79,23 +79,24 @@ class RunningService {
   identity::Instance instance() { return *identity::Instance::open(folder_ / "instance", database_); }
 
   /// A request that a partner signs, as bytes.
-  std::string signed_request(std::string_view key_id, std::string_view path, const std::string& body) {
+  std::string signed_request(std::string_view key_id, std::string_view path, const std::string& body, std::string_view method = "POST") {
     const std::string digest = http::content_digest(body), nonce = std::to_string(++nonce_);
     const std::vector<http::FieldView> fields{{"host", "localhost"}, {"content-digest", digest}, {"content-type", "application/x-ndjson"}};
     const http::MessageView message{
-        .method = "POST", .scheme = "http", .authority = "localhost", .target = path, .fields = fields, .body = body};
+        .method = method, .scheme = "http", .authority = "localhost", .target = path, .fields = fields, .body = body};
     const std::array<std::string_view, 4> components{"@method", "@target-uri", "content-digest", "content-type"};
     const auto signature =
         *http::sign(message, "sig", components, {.created_s = now_ms / 1000, .keyid = std::string(key_id), .nonce = nonce},
                     *http::SignatureKey::hmac(secret_of(key_id)));
     return fmt::format(
-        "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nContent-Digest: {}\r\nSignature-Input: "
+        "{} {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nContent-Digest: {}\r\nSignature-Input: "
         "{}\r\nSignature: {}\r\nContent-Length: {}\r\n\r\n{}",
-        path, digest, signature.signature_input, signature.signature, body.size(), body);
+        method, path, digest, signature.signature_input, signature.signature, body.size(), body);
   }
   std::string post(std::string_view key_id, const std::string& body, std::string_view path = "/api/v1/activities") {
     return ask(signed_request(key_id, path, body));
   }
+  std::string get(std::string_view key_id, std::string_view path) { return ask(signed_request(key_id, path, "", "GET")); }
   std::string ask(const std::string& request) {
     http::test::RawClient client(port_);
     client.send(request);
