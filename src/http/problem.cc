@@ -16,6 +16,7 @@ constexpr StatusOfId kById[] = {
     {"access.forbidden", 403},
     {"access.unauthenticated", 401},
     {"db.busy", 503},
+    {"db.failed", 503},
     {"http.body-too-large", 413},
     {"http.busy", 503},
     {"http.expectation-failed", 417},

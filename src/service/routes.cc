@@ -2,6 +2,9 @@
 
 namespace tanhui::service {
 
-void add_routes(Api& api) { add_health_routes(api); }
+core::Status add_routes(Api& api) {
+  add_health_routes(api);
+  return add_reference_routes(api);
+}
 
 }  // namespace tanhui::service
