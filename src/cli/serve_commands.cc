@@ -13,6 +13,7 @@ namespace {
 
 struct Options {
   std::string config, listen;
+  bool operations = false;
 };
 
 std::filesystem::path config_file(const Options& options, const Shell& shell) {
@@ -58,12 +59,23 @@ int serve(const Options& options, const Shell& shell) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   if (sodium_init() < 0) throw std::runtime_error("libsodium does not start");
-  service::Options opened{.config = read.configured.config, .instance = shell.instance, .database = shell.database, .home = shell.home};
+  service::Options opened;
+  opened.config = read.configured.config;
+  opened.instance = shell.instance;
+  opened.database = shell.database;
+  opened.home = shell.home;
   opened.now = now_ms;
   opened.random = [](std::span<std::uint8_t> bytes) { randombytes_buf(bytes.data(), bytes.size()); };
   auto service = service::Service::open(std::move(opened));
   if (!service) return complain(service.error(), shell.chinese());
   const auto running = *std::move(service);
+  if (options.operations) {
+    for (const service::Operation& one : running->operations()) {
+      fmt::print("{} {} {} {} {}\n", http::name_of(one.method), one.path, one.operation_id, service::name_of(one.access.kind),
+                 one.access.action.empty() ? "-" : one.access.action);
+    }
+    return kOk;
+  }
   fmt::print(stderr, fmt::runtime(shell.chinese() ? "服务已启动：{}（Ctrl-C 停止）\n" : "Serving on {} (Ctrl-C stops)\n"),
              running->address());
   std::jthread waiter([&](const std::stop_token& over) {
@@ -121,6 +133,8 @@ void add_serve_commands(CLI::App& app, const Shell& shell, int& exit_code) {
   auto* command = with_config(
       app.add_subcommand("serve", "Serve the platform over HTTP until Ctrl-C or SIGTERM; requests that have begun are finished"));
   command->add_option("--listen", options->listen, "address:port or port, instead of the configuration's");
+  command->add_flag("--operations", options->operations,
+                    "only list what is served: method, path, operation, who may call it and by which right");
   command->callback([options, &shell, &exit_code] { exit_code = serve(*options, shell); });
   auto* config = app.add_subcommand("config", "The configuration of the service");
   config->require_subcommand(1);

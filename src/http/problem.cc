@@ -18,6 +18,7 @@ constexpr StatusOfId kById[] = {
     {"activities.busy", 429},
     {"activities.commit-failed", 503},
     {"db.busy", 503},
+    {"db.failed", 503},
     {"http.body-too-large", 413},
     {"http.busy", 503},
     {"http.expectation-failed", 417},

@@ -45,6 +45,12 @@ struct Config {
     std::string address = "127.0.0.1";
     std::int64_t port = 9090;  // 0: not at all
   } metrics;
+  struct Rates {  // 0 a second: no limit
+    std::int64_t everyone_per_second = 50, everyone_burst = 200;
+    std::int64_t partner_per_second = 50'000, partner_burst = 100'000;
+    std::int64_t person_per_second = 10, person_burst = 60;
+    std::int64_t staff_per_second = 50, staff_burst = 200;
+  } rates;
   struct Log {
     std::string requests = "all";  // all, errors or none
     std::string level = "info";

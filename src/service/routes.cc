@@ -2,10 +2,11 @@
 
 namespace tanhui::service {
 
-void add_routes(Api& api) {
+core::Status add_routes(Api& api) {
   add_health_routes(api);
   add_activity_routes(api);
   add_import_routes(api);
+  return add_reference_routes(api);
 }
 
 }  // namespace tanhui::service

@@ -7,8 +7,10 @@ namespace tanhui::service {
 void add_health_routes(Api& api);
 void add_activity_routes(Api& api);
 void add_import_routes(Api& api);
+/// Errors: those of read_openapi.
+core::Status add_reference_routes(Api& api);
 
 /// All of them.
-void add_routes(Api& api);
+core::Status add_routes(Api& api);
 
 }  // namespace tanhui::service

@@ -147,7 +147,7 @@ asio::awaitable<Response> post_activities(Committer& committer, Request& request
 }  // namespace
 
 void add_activity_routes(Api& api) {
-  Committer& committer = api.world().committer;
+  Committer& committer = api.world().records.committer();
   api.add({.method = Method::post,
            .path = "/api/v1/activities",
            .operation_id = "postActivities",

@@ -49,10 +49,12 @@ Response ready(const World& world, Request&) {
 }  // namespace
 
 void add_health_routes(Api& api) {
-  api.add({.method = Method::get, .path = "/health/live", .operation_id = "getLiveness", .access = Access::everyone()},
-          http::plain([](Request&) { return Response{.body = R"({"status":"live"})"}; }));
-  api.add({.method = Method::get, .path = "/health/ready", .operation_id = "getReadiness", .access = Access::everyone()},
-          http::blocking([&world = api.world()](Request& request) { return ready(world, request); }));
+  api.add(
+      {.method = Method::get, .path = "/health/live", .operation_id = "getLiveness", .access = Access::everyone(), .rate_limited = false},
+      http::plain([](Request&) { return Response{.body = R"({"status":"live"})"}; }));
+  api.add(
+      {.method = Method::get, .path = "/health/ready", .operation_id = "getReadiness", .access = Access::everyone(), .rate_limited = false},
+      http::blocking([&world = api.world()](Request& request) { return ready(world, request); }));
 }
 
 }  // namespace tanhui::service

@@ -70,10 +70,10 @@ void add_import_routes(Api& api) {
           return http::problem(request, {core::ErrorCode::invalid_input, "import.empty", "the body is empty", "send the file as the body"});
         const auto profile = request.query().text("profile", 64);
         if (!profile) return http::problem(request, profile.error());
-        auto import =
-            world.imports->add({partner.programme, partner.source, partner.key_id, std::string(profile->value_or(""))}, request.body());
+        auto import = world.records.imports().add({partner.programme, partner.source, partner.key_id, std::string(profile->value_or(""))},
+                                                  request.body());
         if (!import) return http::problem(request, import.error());
-        return Response{.status = 202, .body = boost::json::serialize(told(*import, *world.imports))}.header(
+        return Response{.status = 202, .body = boost::json::serialize(told(*import, world.records.imports()))}.header(
             "Location", "/api/v1/imports/" + import->id);
       }));
   api.add({.method = Method::get, .path = "/api/v1/imports/{id}", .operation_id = "getImport", .access = Access::partner()},
@@ -83,7 +83,7 @@ void add_import_routes(Api& api) {
             const auto import = find_import(database, id);
             if (!import || import->programme != partner.programme || import->source != partner.source)
               return http::problem(request, not_found(id));
-            return Response{.body = boost::json::serialize(told(*import, *world.imports))};
+            return Response{.body = boost::json::serialize(told(*import, world.records.imports()))};
           }));
   api.add({.method = Method::get, .path = "/api/v1/imports", .operation_id = "listImports", .access = Access::partner()},
           api.with_database([&world](Request& request, db::Database& database) -> Response {
@@ -91,7 +91,7 @@ void add_import_routes(Api& api) {
             boost::json::array list;
             for (Import& import : imports_of(database, partner.programme, partner.source, 100)) {
               import.report.clear();
-              list.push_back(told(import, *world.imports));
+              list.push_back(told(import, world.records.imports()));
             }
             return Response{.body = boost::json::serialize(boost::json::object{{"imports", std::move(list)}})};
           }));

@@ -30,6 +30,7 @@ class Service {
   Service& operator=(const Service&) = delete;
   /// Where it listens: "http://127.0.0.1:8080".
   std::string address() const;
+  std::string metrics_address() const;  // empty: not served
   /// Until stop(), which any thread may call; returns when everything that has begun is answered.
   void run();
   void stop();

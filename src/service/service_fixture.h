@@ -32,6 +32,8 @@ class RunningService {
     fs::create_directories(folder_);
     config_.http.port = 0;
     config_.metrics.port = 0;
+    config_.log.requests = "none";
+    config_.log.level = "error";
     config_.activities.book_every_ms = 0;
     if (configure) configure(config_);
     seed();
