@@ -3,6 +3,7 @@
 
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
+find_package(CURL 7.85 REQUIRED)
 find_package(PostgreSQL 15 REQUIRED)  # libpq
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
