@@ -18,6 +18,7 @@
 #include "cli/recalculate_command.h"
 #include "cli/sample_commands.h"
 #include "cli/seal_command.h"
+#include "cli/serve_commands.h"
 #include "cli/setup_commands.h"
 #include "cli/shell.h"
 #include "cli/staff_commands.h"
@@ -76,6 +77,7 @@ int parse_and_run(int argc, char** argv) {
   add_verify_commands(app, shell, exit_code);
   add_seal_command(app, shell, exit_code);
   add_backup_commands(app, shell, exit_code);
+  add_serve_commands(app, shell, exit_code);
   add_methodology_commands(app, exit_code, std::cout, std::cerr, &shell.home, &shell.language);
   try {
     app.parse(argc, argv);
