@@ -272,7 +272,8 @@ core::Result<Staff> reset_staff(db::Transaction& tx, const By& by, std::string_v
   if (!staff) return staff.error();
   tx.exec("UPDATE staff SET password = $2, totp = NULL, totp_confirmed = 0, version = version + 1 WHERE id = $1", id,
           password_hash.empty() ? std::nullopt : std::optional(password_hash));
-  tx.exec("DELETE FROM staff_recovery WHERE staff = $1", id);
+  for (const char* table : {"staff_recovery", "staff_passkey", "staff_subject"})
+    tx.exec(fmt::format("DELETE FROM {} WHERE staff = $1", table), id);
   forget(tx, address_digest(staff->email));
   revoke_sessions(tx, SessionKind::staff, id, by.at_ms);
   record_action(tx, by, "staff.reset", "", id);

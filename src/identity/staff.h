@@ -58,7 +58,8 @@ core::Result<Staff> create_staff(db::Transaction& tx, const By& by, std::string_
                                  std::string_view password_hash);
 /// Ends all sessions too. Errors: staff.not-found, edit.conflict, staff.last-administrator when the last one would be disabled.
 core::Result<Staff> set_active(db::Transaction& tx, const By& by, std::string_view id, bool active, const Expected& expected = {});
-/// A new password, no second factor, no waiting, no sessions: for somebody who lost them. Errors: staff.not-found.
+/// A new password, no second factor, no passkeys, no account at a provider, no waiting, no sessions: for somebody who lost them. Errors:
+/// staff.not-found.
 core::Result<Staff> reset_staff(db::Transaction& tx, const By& by, std::string_view id, std::string_view password_hash);
 
 // ---- getting in -------------------------------------------------------------------------------------------------------------------
