@@ -38,8 +38,10 @@ bool equal_ignoring_case(std::string_view lower, std::string_view any) {
 }
 
 std::string_view trimmed(std::string_view value) {
-  const std::size_t first = value.find_first_not_of(" \t");
-  return first == std::string_view::npos ? "" : value.substr(first, value.find_last_not_of(" \t") - first + 1);
+  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!value.empty() && blank(value.front())) value.remove_prefix(1);
+  while (!value.empty() && blank(value.back())) value.remove_suffix(1);
+  return value;
 }
 
 /// Appends the values of all fields of that name, joined as the RFC says; false when there is none, or one would break the line.
@@ -48,7 +50,7 @@ bool append_field(std::string& out, const MessageView& message, std::string_view
   for (const auto& [name, value] : message.fields) {
     if (!equal_ignoring_case(lower_name, name)) continue;
     const std::string_view bare = trimmed(value);
-    if (bare.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) return false;
+    if (std::any_of(bare.begin(), bare.end(), [](char c) { return std::uint8_t(c) < 0x20 && c != '\t'; })) return false;
     if (std::exchange(found, true)) out.append(", ");
     out.append(bare);
   }
@@ -130,11 +132,16 @@ core::Status write_base(std::string& base, const MessageView& message, std::span
   return core::Done{};
 }
 
+constexpr std::array<bool, 256> kComponentChars = [] {
+  std::array<bool, 256> good{};
+  for (int c = 'a'; c <= 'z'; ++c) good[std::size_t(c)] = true;
+  for (int c = '0'; c <= '9'; ++c) good[std::size_t(c)] = true;
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~@")) good[std::size_t(c)] = true;
+  return good;
+}();
 bool is_component_name(const Bare& item) {
-  if (item.kind != Bare::Kind::string || item.text.empty()) return false;
-  return std::all_of(item.text.begin(), item.text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || std::string_view("!#$%&'*+-.^_`|~@").find(c) != std::string_view::npos;
-  });
+  return item.kind == Bare::Kind::string && !item.text.empty() &&
+         std::all_of(item.text.begin(), item.text.end(), [](char c) { return kComponentChars[std::uint8_t(c)]; });
 }
 
 class DigestContext {

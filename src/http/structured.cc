@@ -7,13 +7,25 @@
 namespace tanhui::http::structured {
 namespace {
 
+/// Which of 256 bytes belong to a class of letters: a look instead of a search.
+constexpr std::array<bool, 256> letters(std::string_view also) {
+  std::array<bool, 256> good{};
+  for (int c = 0; c < 128; ++c)
+    good[std::size_t(c)] =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || also.find(char(c)) != std::string_view::npos;
+  return good;
+}
+constexpr auto kTokenChars = letters("!#$%&'*+-.^_`|~:/"), kBase64Chars = letters("+/=");
+
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 bool is_alpha(char c) { return is_lower(c) || (c >= 'A' && c <= 'Z'); }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_token_char(char c) { return is_alpha(c) || is_digit(c) || std::string_view("!#$%&'*+-.^_`|~:/").find(c) != std::string_view::npos; }
-bool is_base64_char(char c) { return is_alpha(c) || is_digit(c) || c == '+' || c == '/' || c == '='; }
+bool is_token_char(char c) { return kTokenChars[std::uint8_t(c)]; }
+bool is_base64_char(char c) { return kBase64Chars[std::uint8_t(c)]; }
 
-void skip(std::string_view& rest, std::string_view blanks) { rest.remove_prefix(std::min(rest.find_first_not_of(blanks), rest.size())); }
+void skip(std::string_view& rest, bool tabs = false) {
+  while (rest.starts_with(' ') || (tabs && rest.starts_with('\t'))) rest.remove_prefix(1);
+}
 bool take(std::string_view& rest, char wanted) {
   if (!rest.starts_with(wanted)) return false;
   rest.remove_prefix(1);
@@ -80,7 +92,7 @@ std::optional<Bare> read_bare(std::string_view& rest) {
 
 bool read_parameters(std::string_view& rest, Parameters& parameters) {
   while (take(rest, ';')) {
-    skip(rest, " ");
+    skip(rest);
     const auto key = read_key(rest);
     if (!key || parameters.find(*key) != nullptr) return false;
     Parameter parameter{*key, Bare{Bare::Kind::boolean, 1, {}}};
@@ -96,7 +108,7 @@ bool read_parameters(std::string_view& rest, Parameters& parameters) {
 
 bool read_list(std::string_view& rest, InnerList& list) {
   while (true) {
-    skip(rest, " ");
+    skip(rest);
     if (take(rest, ')')) return true;
     const auto value = read_bare(rest);
     if (!value || !list.items.push(*value)) return false;
@@ -116,17 +128,17 @@ const Bare* Parameters::find(std::string_view key) const {
 }
 
 Dictionary::Dictionary(std::string_view value) : rest_(value) {
-  skip(rest_, " ");
+  skip(rest_);
   while (rest_.ends_with(' ')) rest_.remove_suffix(1);
 }
 
 bool Dictionary::next(Member& member) {
   if (failed_) return false;
   if (!std::exchange(first_, false)) {
-    skip(rest_, " \t");
+    skip(rest_, true);
     if (rest_.empty()) return false;
     if (!take(rest_, ',')) return fail();
-    skip(rest_, " \t");
+    skip(rest_, true);
     if (rest_.empty()) return fail();  // a comma at the end
   }
   if (rest_.empty()) return false;
