@@ -991,6 +991,30 @@ std::vector<std::string> open_windows(db::Reader& reader) {
   return programmes;
 }
 
+core::Status each_open_record(db::Reader& reader, std::string_view programme,
+                              const std::function<void(const RowView&, const OpenWords&)>& visit) {
+  OpenWords words;
+  OpenBatchReader batches([&](Word kind, std::string_view text) {
+    auto& texts = words.texts[std::size_t(kind)];
+    texts.emplace_back(text);
+    return std::uint16_t(texts.size() - 1);
+  });
+  core::Status status = core::Done{};
+  reader.each(
+      "SELECT bytes FROM open_batch WHERE programme = $1 ORDER BY batch",
+      [&](const db::Row& row) {
+        if (!status) return;
+        const auto rows = batches.read(row.bytes(0), kBookedLayout);
+        if (!rows) {
+          status = rows.error();
+          return;
+        }
+        for (std::size_t at = 0; at < rows->size(); at += OpenRows::kWords) visit(RowView(rows->data() + at, kBookedLayout), words);
+      },
+      programme);
+  return status;
+}
+
 core::Result<SealReport> seal_left_open(identity::Instance& instance, const identity::Programme& programme,
                                         const methodology::Library& library, core::Millis now_ms) {
   if (!instance.database().find<std::int64_t>("SELECT 1 FROM open_window WHERE programme = $1", programme.id)) return SealReport{};

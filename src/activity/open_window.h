@@ -15,6 +15,7 @@
 // One thread at a time. Bodies may be read meanwhile by others (activity/body_reader.h).
 #pragma once
 #include <array>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -25,6 +26,7 @@
 #include "activity/intake.h"
 #include "activity/person_stage.h"
 #include "activity/record.h"
+#include "activity/row.h"
 #include "core/result.h"
 #include "db/db.h"
 #include "identity/instance.h"
@@ -77,6 +79,20 @@ struct SealReport {
 
 /// Programmes with records that were credited and are not sealed, or that wait for a run.
 std::vector<std::string> open_windows(db::Reader& reader);
+
+/// The words of a record that is read from a batch.
+class OpenWords {
+ public:
+  std::string activity(const Row& row) const { return texts[0][row.activity()]; }
+  std::string source(const Row& row) const { return texts[1][row.source()]; }
+  std::string region(const Row& row) const { return texts[2][row.region]; }
+  std::string methodology(const Row& row) const { return row.rule == 0xFFFF ? "" : texts[3][row.rule]; }
+  std::array<std::vector<std::string>, 4> texts = {};
+};
+/// All records of the open window of a programme as SQL has them, in the order in which they were credited: for statements and audits that
+/// are made elsewhere than in the service. Errors: refused open-window.damaged.
+core::Status each_open_record(db::Reader& reader, std::string_view programme,
+                              const std::function<void(const RowView&, const OpenWords&)>& visit);
 
 /// For runs and commands while no service runs on the instance, with its run lock held: what a service left open is sealed, so that a run
 /// sees it. Nothing when there is nothing. What waits goes on waiting.
