@@ -90,6 +90,10 @@ void Committer::listen(Listener listener) {
   run([this, listener = std::move(listener)]() mutable { listener_ = std::move(listener); }).get();
 }
 
+void Committer::on_settled(Settled settled) {
+  run([this, settled = std::move(settled)]() mutable { settled_ = std::move(settled); }).get();
+}
+
 bool Committer::submit(Credit& credit) {
   core::invariant(credit.programme != nullptr && credit.done, "a credit has a programme and somebody who waits for it");
   bool first = false;
@@ -281,7 +285,9 @@ void Committer::keep_house() {
       if (options_.settle_waiting_every_ms > 0 && window.waiting() > 0 &&
           now_ms - programme->settled_ms >= options_.settle_waiting_every_ms) {
         programme->settled_ms = now_ms;
-        if (!window.settle_waiting(now_ms)) counts_.failures.fetch_add(1, std::memory_order_relaxed);
+        const auto report = window.settle_waiting(now_ms);
+        if (!report) counts_.failures.fetch_add(1, std::memory_order_relaxed);
+        if (report && *report && settled_) settled_(programme->programme, **report);
       }
     } catch (const std::exception&) {
       counts_.failures.fetch_add(1, std::memory_order_relaxed);

@@ -18,6 +18,7 @@ constexpr std::size_t kFileBytesMax = 256 * 1024, kTextMax = 4096, kListMax = 10
 
 #define TANHUI_NUMBER(member) +[](Config& c) -> std::int64_t& { return c.member; }
 #define TANHUI_TEXT(member) +[](Config& c) -> std::string& { return c.member; }
+#define TANHUI_BOOLEAN(member) +[](Config& c) -> bool& { return c.member; }
 #define TANHUI_LIST(member) +[](Config& c) -> std::vector<std::string>& { return c.member; }
 
 const std::vector<Setting>& table() {
@@ -105,6 +106,10 @@ const std::vector<Setting>& table() {
        {"", "http", "https"}},
       {"activities.public_authority", TANHUI_TEXT(activities.public_authority), 0, 255, "",
        "Host (and port) as partners see it and sign it, when a proxy changes it."},
+      {"activities.webhooks_plain_http", TANHUI_BOOLEAN(activities.webhooks_plain_http), 0, 0, "",
+       "Webhooks may go to http:// addresses: inside a closed network, and for trials."},
+      {"activities.webhooks_private_addresses", TANHUI_BOOLEAN(activities.webhooks_private_addresses), 0, 0, "",
+       "Webhooks may go to loopback and private addresses: otherwise a partner could make the service call its neighbours."},
       {"disk.free_bytes_min", TANHUI_NUMBER(disk.free_bytes_min), 0, std::numeric_limits<std::int64_t>::max(), "bytes",
        "With less free on the disk of the instance, /health/ready says that the service is not ready."},
   };

@@ -65,6 +65,7 @@ struct Config {
     std::int64_t book_every_ms = 500;
     std::int64_t seal_every_hours = 24, settle_waiting_every_s = 600;
     std::string public_scheme, public_authority;
+    bool webhooks_plain_http = false, webhooks_private_addresses = false;
   } activities;
   struct Disk {
     std::int64_t free_bytes_min = 512LL * 1024 * 1024;

@@ -10,6 +10,7 @@
 #include "activity/account_json.h"
 #include "core/files.h"
 #include "core/json.h"
+#include "service/webhooks.h"
 
 namespace tanhui::service {
 namespace {
@@ -208,6 +209,9 @@ void Imports::finish(const Import& import, bool fine, const std::string& report,
   db::Transaction tx = taken.database().begin();
   tx.exec("UPDATE import SET state = $2, finished_ms = $3, report = $4, run = $5 WHERE id = $1", import.id, fine ? "done" : "failed",
           now_(), report, run);
+  tell(tx, import.programme, "", "import.finished",
+       boost::json::serialize(boost::json::object{{"id", import.id}, {"state", fine ? "done" : "failed"}, {"source", import.source}}),
+       now_());
   tx.commit();
   std::error_code ignored;
   std::filesystem::remove(file_of(import.id), ignored);

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "core/json.h"
 #include "identity/box.h"
 #include "identity/partner_key.h"
 #include "identity/programmes.h"
@@ -57,9 +60,26 @@ core::Result<std::unique_ptr<Records>> Records::start(identity::Instance& instan
   auto library = load_library(place.home);
   if (!library) return library.error();
   auto records = std::unique_ptr<Records>(new Records(instance, databases, *std::move(library), config, now));
+  records->webhooks_ = std::make_unique<WebhookSender>(
+      databases, records->webhook_box(), send_over_https({config.webhooks_plain_http, config.webhooks_private_addresses}), now, random);
   auto committer = Committer::start(instance, records->library_, options_of(config), now);
   if (!committer) return committer.error();
   records->committer_ = *std::move(committer);
+  records->committer_->on_settled([&records = *records](const identity::Programme& programme, const activity::AccountReport& report) {
+    auto lease = records.databases_.take();
+    if (!lease) return;
+    auto taken = *std::move(lease);
+    boost::json::object outcomes;
+    for (std::size_t i = 0; i < activity::kOutcomes; ++i)
+      outcomes[activity::name(activity::Outcome(i))] = report.tally.of(activity::Outcome(i));
+    db::Transaction tx = taken.database().begin();
+    tell(tx, programme.id, "", "records.decided",
+         boost::json::serialize(
+             boost::json::object{{"run", report.run}, {"records", report.tally.all()}, {"outcomes", std::move(outcomes)}}),
+         records.now_());
+    tx.commit();
+    records.webhooks_->wake();
+  });
   for (const identity::StoredProgramme& one : identity::stored_programmes(instance.database(), now())) {
     if (auto status = records->follow(one.id); !status) return status.error();
   }

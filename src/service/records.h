@@ -14,6 +14,7 @@
 #include "service/committer.h"
 #include "service/config.h"
 #include "service/imports.h"
+#include "service/webhooks.h"
 
 namespace tanhui::service {
 
@@ -30,6 +31,8 @@ class Records {
                                                       std::function<void(std::span<std::uint8_t>)> random);
   Committer& committer() { return *committer_; }
   Imports& imports() { return *imports_; }
+  WebhookSender& webhooks() { return *webhooks_; }
+  identity::Box webhook_box() const { return identity::Box(instance_.secret().key_for("webhooks")); }
   const methodology::Library& library() const { return library_; }
   /// Lets partners in by their signatures, with the keys of the instance.
   Authenticator partners() const;
@@ -46,6 +49,7 @@ class Records {
   methodology::Library library_;
   const Config::Activities& config_;
   std::function<core::Millis()> now_;
+  std::unique_ptr<WebhookSender> webhooks_;
   std::unique_ptr<Committer> committer_;
   std::unique_ptr<Imports> imports_;
 };

@@ -6,6 +6,7 @@ core::Status add_routes(Api& api) {
   add_health_routes(api);
   add_activity_routes(api);
   add_import_routes(api);
+  add_webhook_routes(api);
   return add_reference_routes(api);
 }
 

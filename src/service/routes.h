@@ -7,6 +7,7 @@ namespace tanhui::service {
 void add_health_routes(Api& api);
 void add_activity_routes(Api& api);
 void add_import_routes(Api& api);
+void add_webhook_routes(Api& api);
 /// Errors: those of read_openapi.
 core::Status add_reference_routes(Api& api);
 
