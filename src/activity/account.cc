@@ -7,11 +7,13 @@
 #include <map>
 #include <set>
 
+#include "activity/booking.h"
 #include "activity/correction_plan.h"
 #include "activity/intake.h"
 #include "activity/intake_stage.h"
 #include "activity/lane.h"
 #include "activity/look_back.h"
+#include "activity/open_window.h"
 #include "activity/person_stage.h"
 #include "activity/programme_rules.h"
 #include "activity/recalculate.h"
@@ -128,13 +130,14 @@ class AccountingRun {
     if (request_.rejects) {
       if (auto status = check_rejects_file(*request_.rejects); !status) return status.error();
     }
-    auto lock = instance_.lock_for_run();
-    if (!lock) return lock.error();
+    std::optional<identity::RunLock> lock;
+    if (auto status = take_lock(lock); !status) return status.error();
     if (auto status = prepare(); !status) return status.error();
     if (auto status = take_in(); !status) return status.error();
     if (auto status = recognise(); !status) return status.error();
     if (nothing_can_change()) {
       report_repetition();
+      do_also();
       return std::move(report_);
     }
     if (auto status = try_windows(); !status) return status.error();
@@ -144,8 +147,8 @@ class AccountingRun {
 
   /// The same run without new records: what a correction of a methodology changes.
   core::Result<AccountReport> go_again(Corrected corrected, std::vector<journal::Correction> corrections) {
-    auto lock = instance_.lock_for_run();
-    if (!lock) return lock.error();
+    std::optional<identity::RunLock> lock;
+    if (auto status = take_lock(lock); !status) return status.error();
     if (auto status = prepare(); !status) return status.error();
     fresh_ = std::make_unique<Shuffle>(layout_.words(), request_.memory_bytes, spill_folder());
     report_.corrected = std::move(corrected);
@@ -158,8 +161,8 @@ class AccountingRun {
 
   /// Nothing new at all: whether what is booked is what today's settlement says.
   core::Result<Resettled> check(Days days) {
-    auto lock = instance_.lock_for_run();
-    if (!lock) return lock.error();
+    std::optional<identity::RunLock> lock;
+    if (auto status = take_lock(lock); !status) return status.error();
     if (auto status = prepare(); !status) return status.error();
     fresh_ = std::make_unique<Shuffle>(layout_.words(), request_.memory_bytes, spill_folder());
     checked_ = days;
@@ -171,6 +174,19 @@ class AccountingRun {
   }
 
  private:
+  core::Status take_lock(std::optional<identity::RunLock>& lock) {
+    if (request_.lock_held) return core::Done{};
+    auto taken = instance_.lock_for_run();
+    if (!taken) return taken.error();
+    lock.emplace(*std::move(taken));
+    return core::Done{};
+  }
+  void do_also() {
+    if (!request_.also || request_.dry_run) return;
+    db::Transaction tx = instance_.database().begin();
+    request_.also(tx);
+    tx.commit();
+  }
   std::filesystem::path spill_folder() const { return instance_.folder(); }
   std::uint64_t rows_read() const { return source_ ? source_->rows() : 0; }
 
@@ -179,10 +195,28 @@ class AccountingRun {
     journal::recover(instance_.journal(), [&](journal::RunId run) { return journal::find_run(instance_.database(), run).has_value(); });
     journal::recover_compactions(instance_.database(), instance_.journal());
     rules_.know(journal::corrections_of(instance_.database(), programme_.id));
+    if (auto status = close_window(); !status) return status;
     if (request_.dry_run) return core::Done{};
     auto log = journal::Log::open(instance_.folder(), instance_.database(), request_.now_ms);
     if (!log) return log.error();
     log_ = *std::move(log);
+    return core::Done{};
+  }
+
+  // What a service credited and did not seal is seen by this run too.
+  core::Status close_window() {
+    if (request_.lock_held) return core::Done{};
+    const auto open = instance_.database().find<std::int64_t>("SELECT 1 FROM open_window WHERE programme = $1", programme_.id);
+    if (!open) return core::Done{};
+    if (request_.dry_run)
+      return core::Error{
+          core::ErrorCode::refused,
+          "account.window-open",
+          fmt::format("records of {} that the service credited are not sealed yet, and a dry run writes nothing", programme_.id),
+          "seal them first: tanhui seal",
+          {{"programme", programme_.id}}};
+    auto sealed = seal_left_open(instance_, programme_, library_, request_.now_ms);
+    if (!sealed) return sealed.error();
     return core::Done{};
   }
 
@@ -205,7 +239,7 @@ class AccountingRun {
     context.zone = programme_.time_zone;
     context.region = programme_.region;
     context.region_known = [this](std::string_view code) { return library_.find_region(code) != nullptr || code.size() >= 2; };
-    auto source = open_source(profile_, request_.inputs, context);
+    auto source = request_.source ? request_.source(context) : open_source(profile_, request_.inputs, context);
     if (!source) return source.error();
     source_ = *std::move(source);
     const std::uint64_t guess = source_->bytes_total() == 0 ? kRecordsGuess : source_->bytes_total() / kBytesPerRecordGuess;
@@ -352,6 +386,17 @@ class AccountingRun {
     finish_report(settled);
   }
 
+  // Of those that are chosen today; earlier records were booked by versions that their own runs name.
+  std::vector<std::string> used_methodologies() const {
+    std::vector<std::string> used;
+    for (const std::string& name : rules_.methodologies()) {
+      for (const auto* method : selection_.all()) {
+        if (fmt::format("{}@{}", method->id, method->version) == name) used.push_back(name);
+      }
+    }
+    return used;
+  }
+
   std::optional<Days> corrected_days() const {
     if (!report_.corrected) return std::nullopt;
     return Days{report_.corrected->first, report_.corrected->last};
@@ -365,7 +410,7 @@ class AccountingRun {
     for (const SourceName& source : names_.sources()) names.sources.push_back(source.id);
     for (std::size_t region = 0; region < names_.region_count(); ++region)
       names.regions.emplace_back(names_.region_name(std::uint16_t(region)));
-    for (std::size_t i = 0; i < 3; ++i) names.evidences.emplace_back(name(Evidence(i)));
+    for (std::size_t i = 0; i < kEvidences; ++i) names.evidences.emplace_back(name(Evidence(i)));
     for (std::size_t i = 0; i < kOutcomes; ++i) names.outcomes.emplace_back(name(Outcome(i)));
     for (std::size_t i = 0; i < kReasons; ++i) names.reasons.emplace_back(name(Reason(i)));
     return names;
@@ -378,7 +423,6 @@ class AccountingRun {
   void settle(journal::Publication* publication, ledger::RunPosting* posting, db::Transaction* tx);
   void close_segments();
   journal::Run run_row(journal::RunId run, const ledger::RunTotals& totals) const;
-  void record(db::Transaction& tx, const journal::Run& run) const;
   void finish_report(const Tally& settled);
 
   identity::Instance& instance_;
@@ -426,7 +470,8 @@ core::Status AccountingRun::settle_and_book() {
     report_.seconds_settle += seconds_since(begin);
     return core::Done{};
   }
-  db::Transaction tx = instance_.database().begin();
+  std::optional<db::Transaction> transaction(instance_.database().begin());
+  db::Transaction& tx = *transaction;
   const journal::RunId run = journal::next_run_id(tx);
   journal::Publication publication(instance_.journal(), run);
   const std::size_t noted_before = noted_.size();
@@ -442,13 +487,17 @@ core::Status AccountingRun::settle_and_book() {
     if (changes_nothing) {
       if (report_.corrected) report_.repeats = asked_before_;
       publication.discard();
-      return core::Done{};  // the transaction rolls back
+      transaction.reset();  // rolls back
+      do_also();
+      return core::Done{};
     }
     reporter_.say({Progress::Step::book, rows_read(), 0, 0}, true);
     close_segments();
     const ledger::RunTotals totals = open_posting.finish();
     report_.debts = totals.new_debts;
-    record(tx, run_row(run, totals));
+    record_run(tx, *log_, library_,
+               {run_row(run, totals), programme_.points.expires_after_days, used_methodologies(), corrections_, &segments_});
+    if (request_.also) request_.also(tx);
   } catch (...) {
     noted_.resize(noted_before);
     writers_.clear();
@@ -468,7 +517,7 @@ void AccountingRun::settle(journal::Publication* publication, ledger::RunPosting
       .fresh = fresh_.get(),
       .fresh_layout = layout_,
       .earlier = look_back_.earlier.get(),
-      .earlier_layout = LookBack::kEarlierLayout,
+      .earlier_layout = kBookedLayout,
       .rules = &rules_,
       .priorities = {},
       .points = {programme_.points.per_milligram.numerator, programme_.points.per_milligram.denominator, programme_.points.daily_cap},
@@ -561,28 +610,6 @@ void AccountingRun::close_segments() {
   writers_.clear();
 }
 
-// The run and its segments, as rows and as entries of the log.
-void AccountingRun::record(db::Transaction& tx, const journal::Run& run) const {
-  journal::insert_run(tx, run);
-  journal::RunEntry entry{run, std::int64_t(segments_.size()), programme_.points.expires_after_days, {}, corrections_};
-  std::sort(entry.corrections.begin(), entry.corrections.end(),
-            [](const auto& a, const auto& b) { return std::tie(a.methodology, a.version) < std::tie(b.methodology, b.version); });
-  for (const journal::Correction& correction : corrections_) journal::insert_correction(tx, programme_.id, run.id, correction);
-  for (const std::string& used : rules_.methodologies()) {
-    for (const auto* method : selection_.all()) {
-      if (fmt::format("{}@{}", method->id, method->version) == used) entry.methodologies.push_back({used, method->digest});
-    }
-  }
-  std::vector<journal::Entry> entries;
-  entries.emplace_back(std::in_place_type<journal::RunEntry>, std::move(entry));
-  for (const auto& [day, info] : segments_) {
-    entries.push_back(journal::SegmentEntry{programme_.id, day, run.id, std::int64_t(info.rows), info.milligrams, info.points,
-                                            std::int64_t(info.bytes), info.sha256, info.root});
-  }
-  std::uint64_t position = log_->append(tx, entries, run.finished_ms).first;
-  for (const auto& [day, info] : segments_) journal::insert_segment(tx, programme_.id, day, run.id, ++position, info);
-}
-
 journal::Run AccountingRun::run_row(journal::RunId run, const ledger::RunTotals& totals) const {
   const Tally& tally = report_.tally;
   const auto count = [&](Outcome outcome) { return std::int64_t(tally.of(outcome)); };
@@ -644,7 +671,12 @@ core::Result<AccountReport> account(identity::Instance& instance, const identity
   auto zone = core::Zone::find(programme.time_zone);
   if (!zone) return zone.error();
   if (auto status = check_words(programme, library); !status) return status.error();
-  return AccountingRun(instance, programme, library, request, *std::move(profile), *std::move(zone)).go();
+  Profile used = *std::move(profile);
+  if (!request.only_source.empty()) {
+    used.source = {};
+    used.source.constant = request.only_source;
+  }
+  return AccountingRun(instance, programme, library, request, std::move(used), *std::move(zone)).go();
 }
 
 core::Result<AccountReport> recalculate(identity::Instance& instance, const identity::Programme& programme,

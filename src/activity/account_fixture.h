@@ -84,6 +84,8 @@ class City {
     request.now_ms = kNow;
     return activity::account(*instance_, programme_, *library_, request);
   }
+  /// People whose records come in another way than by try_account().
+  void meet(const std::string& person) { people_[instance_->secret().person(person)] = person; }
   AccountReport account(const std::vector<std::string>& rows) {
     auto report = try_account(rows);
     EXPECT_TRUE(report) << (report ? "" : report.error().message);

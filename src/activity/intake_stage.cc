@@ -5,7 +5,7 @@
 namespace tanhui::activity {
 
 Packer::Packer(const IntakeShared& shared, core::Zone zone, const Tally& empty)
-    : shared_(shared), zone_(std::move(zone)), rules_(*shared.rules), writer_(*shared.fresh), tally_(empty) {}
+    : shared_(shared), screening_(shared, std::move(zone)), writer_(*shared.fresh), tally_(empty) {}
 
 void Packer::take(const RecordBatch& batch) {
   keys_.clear();
@@ -13,7 +13,12 @@ void Packer::take(const RecordBatch& batch) {
     std::uint16_t rule = kNoRule;
     Reason reason = batch.reason[i];
     if (reason == Reason::none) {
-      reason = judge(batch, i, rule);
+      core::Day day;
+      reason = screening_.judge(batch, i, rule, day);
+      if (rule != kNoRule && day != last_day_) {
+        days_.insert(day.count);
+        last_day_ = day;
+      }
       if (reason == Reason::none) {
         pack(batch, i, rule);
         continue;
@@ -26,7 +31,7 @@ void Packer::take(const RecordBatch& batch) {
   if (candidates_.size() <= kCandidatesMax) shared_.filter->note(keys_, candidates_);
 }
 
-Reason Packer::judge(const RecordBatch& batch, std::size_t i, std::uint16_t& rule) {
+Reason Screening::judge(const RecordBatch& batch, std::size_t i, std::uint16_t& rule, core::Day& day) {
   if (!shared_.consents->always() && !shared_.consents->allows(batch.person[i], batch.source[i])) return Reason::no_consent;
   const core::Millis start = batch.start_ms[i], end = batch.end_ms[i];
   const bool has_end = end != kMissing;
@@ -35,13 +40,9 @@ Reason Packer::judge(const RecordBatch& batch, std::size_t i, std::uint16_t& rul
   if (has_end && end < start) return Reason::time_order;
   if (has_end && end - start >= kDurationLimit) return Reason::too_long;
 
-  const core::Day day = zone_.local_day(start);
+  day = zone_.local_day(start);
   rule = rules_.find(batch.activity[i], batch.region[i], shared_.region_code, day);
   if (rule == kNoRule) return Reason::no_methodology;
-  if (day != last_day_) {
-    days_.insert(day.count);
-    last_day_ = day;
-  }
   const std::int64_t main = batch.quantity[i];
   if (main != kMissing && main < 0) return Reason::quantity_too_small;
   if (main != kMissing && main >= kQuantityLimit) return Reason::quantity_too_large;
@@ -57,10 +58,9 @@ Reason Packer::judge(const RecordBatch& batch, std::size_t i, std::uint16_t& rul
   return implausible(quantities, has_end ? end - start : kMissing, act);
 }
 
-void Packer::pack(const RecordBatch& batch, std::size_t i, std::uint16_t rule) {
+void Screening::write(const RecordBatch& batch, std::size_t i, std::uint16_t rule, const Layout& layout, std::uint64_t* words) {
   const bool has_end = batch.end_ms[i] != kMissing;
   const std::int64_t main = batch.quantity[i];
-  std::uint64_t* words = writer_.add(batch.person[i].high);
   new (words) Row{.person = batch.person[i],
                   .event = batch.event[i],
                   .when = pack_when(batch.start_ms[i], batch.activity[i], batch.source[i], batch.evidence[i]),
@@ -71,15 +71,18 @@ void Packer::pack(const RecordBatch& batch, std::size_t i, std::uint16_t rule) {
                   .rule = rule,
                   .region = batch.region[i]};
   std::size_t at = sizeof(Row) / 8;
+  if (layout.object) words[at++] = batch.object.empty() ? 0 : batch.object[i];
+  for (std::size_t extra = 0; extra < layout.extras; ++extra)
+    words[at++] = std::uint64_t(batch.extra[extra].empty() ? kMissing : batch.extra[extra][i]);
+}
+
+void Packer::pack(const RecordBatch& batch, std::size_t i, std::uint16_t rule) {
+  std::uint64_t* words = writer_.add(batch.person[i].high);
+  Screening::write(batch, i, rule, shared_.layout, words);
   keys_.push_back(batch.event[i]);
   if (!batch.reversal.empty() && batch.reversal[i] != 0) reversals_.push_back(batch.event[i]);
-  if (shared_.layout.object) {
-    words[at++] = batch.object.empty() ? 0 : batch.object[i];
-    if (words[at - 1] != 0 && shared_.rules->rule(rule).part != Part::reading) keys_.push_back(words[at - 1]);
-  }
-  for (std::size_t extra = 0; extra < shared_.layout.extras; ++extra) {
-    words[at++] = std::uint64_t(batch.extra[extra].empty() ? kMissing : batch.extra[extra][i]);
-  }
+  const std::uint64_t object = RowView(words, shared_.layout).object();
+  if (object != 0 && shared_.rules->rule(rule).part != Part::reading) keys_.push_back(object);
 }
 
 }  // namespace tanhui::activity

@@ -29,6 +29,21 @@ struct IntakeShared {
   bool note_lines = false;
 };
 
+/// Whether a record is let in, and by which rule. One per thread.
+class Screening {
+ public:
+  Screening(const IntakeShared& shared, core::Zone zone) : shared_(shared), zone_(std::move(zone)), rules_(*shared.rules) {}
+  /// None when it is plausible; then `rule` is set, and so is `day`, as it is whenever there is a rule.
+  Reason judge(const RecordBatch& batch, std::size_t i, std::uint16_t& rule, core::Day& day);
+  /// The words of a plausible record.
+  static void write(const RecordBatch& batch, std::size_t i, std::uint16_t rule, const Layout& layout, std::uint64_t* words);
+
+ private:
+  const IntakeShared& shared_;
+  core::Zone zone_;
+  RuleCache rules_;
+};
+
 class Packer {
  public:
   /// More repeated keys than this and every key counts as repeated; bounds the memory for them.
@@ -45,11 +60,9 @@ class Packer {
   const std::unordered_set<std::int32_t>& days() const { return days_; }
 
  private:
-  Reason judge(const RecordBatch& batch, std::size_t i, std::uint16_t& rule);
   void pack(const RecordBatch& batch, std::size_t i, std::uint16_t rule);
   const IntakeShared& shared_;
-  core::Zone zone_;
-  RuleCache rules_;
+  Screening screening_;
   Shuffle::Writer writer_;
   Tally tally_;
   std::vector<Noted> noted_;

@@ -45,10 +45,13 @@ struct LookBack {
   Verdicts verdicts;
   std::uint64_t corrected = 0;          // records that are decided by another version than before
   std::vector<core::Day> corrected_on;  // their days
-  static constexpr Layout kEarlierLayout{.object = true, .extras = kExtraQuantities, .booked = true};
 };
 
-/// Errors: a segment that is damaged, and those of RuleBook::find_booked.
+/// Days on both sides that decisions of a day can depend on.
+int margin_of(std::span<const ActRule> rules);
+
+/// Errors: a segment that cannot be read; account.segment-damaged (a row that no run writes), account.newer-journal; those of
+/// RuleBook::find_booked.
 core::Result<LookBack> look_back(LookBackInput input);
 
 }  // namespace tanhui::activity

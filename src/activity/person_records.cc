@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
+#include "activity/open_window.h"
 #include "identity/consent.h"
+#include "identity/programmes.h"
 #include "journal/segment.h"
 #include "ledger/ledger.h"
 
@@ -50,6 +53,33 @@ boost::json::array history_json(db::Reader& reader, const core::PersonKey& key) 
 
 }  // namespace
 
+namespace {
+
+// What was credited and is not sealed yet.
+core::Status add_open(db::Reader& reader, std::span<const core::PersonKey> people, const std::string& programme, core::Day first,
+                      core::Day last, std::vector<PersonRecord>& records) {
+  for (const std::string& one : open_windows(reader)) {
+    if (!programme.empty() && one != programme) continue;
+    const auto settings = identity::programme_at(reader, one, std::numeric_limits<core::Millis>::max());
+    const auto zone = core::Zone::find(settings ? settings->time_zone : "UTC");
+    if (!zone) return zone.error();
+    auto status = each_open_record(reader, one, [&](const RowView& view, const OpenWords& words) {
+      const Row& row = view.row();
+      if (std::find(people.begin(), people.end(), row.person) == people.end()) return;
+      const core::Day day = zone->local_day(row.start_ms());
+      if (day < first || last < day) return;
+      const Booked& booked = view.booked();
+      records.push_back({row.person, row.start_ms(), booked.milligrams, booked.points, view.quantity(0), row.event, booked.revision, 0, one,
+                         words.activity(row), words.source(row), words.methodology(row), std::string(name(booked.outcome)),
+                         std::string(name(booked.reason)), day});
+    });
+    if (!status) return status;
+  }
+  return core::Done{};
+}
+
+}  // namespace
+
 core::Result<std::vector<PersonRecord>> records_of(identity::Instance& instance, std::span<const core::PersonKey> people,
                                                    const std::string& programme, core::Day first, core::Day last) {
   std::vector<PersonRecord> records;
@@ -64,9 +94,8 @@ core::Result<std::vector<PersonRecord>> records_of(identity::Instance& instance,
         if (!reader) return reader.error();
         auto opened = *std::move(reader);
         for (const std::size_t group : opened.row_groups_with(person, person)) {
-          if (auto status = opened.read(group, journal::ColumnSet::all(), names, columns); !status) return status.error();
-          const auto [from, to] = std::equal_range(columns.person.begin(), columns.person.end(), person);
-          for (auto i = std::size_t(from - columns.person.begin()); i < std::size_t(to - columns.person.begin()); ++i)
+          if (auto status = opened.read_person(group, person, names, columns); !status) return status.error();
+          for (std::size_t i = 0; i < columns.size(); ++i)
             records.push_back({person, columns.start_ms[i], columns.milligrams[i], columns.points[i], columns.quantity[i], columns.event[i],
                                columns.revision[i], columns.run.empty() ? segment.run : journal::RunId(columns.run[i]), one,
                                names.activities[columns.activity[i]], names.sources[columns.source[i]],
@@ -76,6 +105,7 @@ core::Result<std::vector<PersonRecord>> records_of(identity::Instance& instance,
       }
     }
   }
+  if (auto status = add_open(instance.database(), people, programme, first, last, records); !status) return status.error();
   std::sort(records.begin(), records.end(), [](const PersonRecord& a, const PersonRecord& b) {
     return std::tuple(b.start_ms, a.revision) < std::tuple(a.start_ms, b.revision);
   });

@@ -56,6 +56,29 @@ PartitionResult PersonStage::run(std::size_t partition) {
     earlier_.layout = input_.earlier_layout;
     gather(*input_.earlier, partition, earlier_, result);
   }
+  settle_everybody(result);
+  by_day(result);
+  return result;
+}
+
+PartitionResult PersonStage::run(std::span<const std::uint64_t> fresh, std::span<const std::uint64_t> earlier) {
+  PartitionResult result(*input_.empty_tally);
+  row_days_.clear();
+  take(fresh, input_.fresh_layout, fresh_);
+  take(earlier, input_.earlier_layout, earlier_);
+  settle_everybody(result);
+  return result;
+}
+
+void PersonStage::take(std::span<const std::uint64_t> words, const Layout& layout, Gathered& into) {
+  into.layout = layout;
+  into.words.assign(words.begin(), words.end());
+  into.count = words.size() / layout.words();
+  mark_repeated(into);
+  quantify_all(into);
+}
+
+void PersonStage::settle_everybody(PartitionResult& result) {
   std::size_t fresh_at = 0, earlier_at = 0;
   while (fresh_at < fresh_.size() || earlier_at < earlier_.size()) {
     const bool any_fresh = fresh_at < fresh_.size(), any_earlier = earlier_at < earlier_.size();
@@ -69,8 +92,6 @@ PartitionResult PersonStage::run(std::size_t partition) {
     const core::PersonKey key = !any_earlier || (any_fresh && *fresh_person < *earlier_person) ? *fresh_person : *earlier_person;
     person(key, fresh_at, earlier_at, result);
   }
-  by_day(result);
-  return result;
 }
 
 // About somebody without a new record.
@@ -312,6 +333,7 @@ void PersonStage::settle(const core::PersonKey& person) {
   }
   if (!input_.verdicts.empty()) apply_verdicts(person);
   reconciler_.settle_reversals(acts_);
+  if (!input_.verdicts.meter_days.empty()) lose_meter_days(person);
   if (any_objects_) settle_objects();
   if (any_parts_) {
     pair_taps(acts_, input_.rules->rules());
@@ -336,7 +358,8 @@ bool PersonStage::stands(const Act& act, const Booked& booked) const {
     case Reason::event_reused:
       return !input_.verdicts.event_owner.contains(act.event);
     case Reason::same_object:
-      return !input_.verdicts.judged_objects.contains(act.object) && nobody([&](const Act& other) { return other.event == booked.winner; });
+      return !input_.verdicts.judged_objects.contains(claim_key(act.object, input_.rules->rules()[act.rule], act.day)) &&
+             nobody([&](const Act& other) { return other.event == booked.winner; });
     case Reason::reversed:
       return nobody([&](const Act& other) { return other.event == act.event && other.reversal; });
     case Reason::same_event:
@@ -358,13 +381,19 @@ void PersonStage::apply_verdicts(const core::PersonKey& person) {
       act.decide(Outcome::held, Reason::event_reused);
       continue;
     }
-    const auto meter = act.object == 0 ? verdicts.meter_owner.end() : verdicts.meter_owner.find(act.object);
-    if (meter != verdicts.meter_owner.end() && meter->second != person) {
-      act.decide(Outcome::duplicate, Reason::same_object);
-      continue;
-    }
     const auto lost = act.reversal ? verdicts.lost_object.end() : verdicts.lost_object.find(act.event);
     if (lost != verdicts.lost_object.end()) act.decide(Outcome::duplicate, Reason::same_object, lost->second);
+  }
+}
+
+// Readings of days that are somebody else's. Those that were taken back are not among them: nobody lost what he did not claim.
+void PersonStage::lose_meter_days(const core::PersonKey& person) {
+  for (Act& act : acts_) {
+    const ActRule& rule = input_.rules->rules()[act.rule];
+    if (!act.open() || rule.part != Part::reading) continue;
+    const auto day = input_.verdicts.meter_days.find({claim_key(act.object, rule, act.day), rule.collision.group});
+    if (day != input_.verdicts.meter_days.end() && day->second.owner != person)
+      act.decide(Outcome::duplicate, Reason::same_object, day->second.event);
   }
 }
 
@@ -424,6 +453,9 @@ void PersonStage::book_fresh(const core::PersonKey& person, const Act& act, Part
   tally.count(act.outcome, act.reason);
   Tally::Cell& cell = tally.cell(row.activity(), row.source());
   ++cell.records;
+  if (input_.answers != nullptr)
+    (*input_.answers)[act.line] = {act.outcome, act.reversal && act.outcome == Outcome::accepted ? Reason::reversal : act.reason,
+                                   act.milligrams, act.points, act.winner};
   if (input_.note_lines && (act.outcome != Outcome::accepted)) note(act, result);
   // A repetition of a known record adds nothing; too many records of one id are nobody's.
   if (act.reason == Reason::same_event || act.reason == Reason::too_many_records) return;
@@ -494,10 +526,25 @@ void PersonStage::count_change(const Act& act, const Booked& booked, bool adjust
   if (adjusted) ++tally.turned[std::size_t(booked.outcome)][std::size_t(act.outcome)];
 }
 
+void PersonStage::write_words(const Act& act, const RowView& view, std::int64_t milligrams, std::int64_t points, std::uint16_t revision,
+                              std::vector<std::uint64_t>& words) {
+  constexpr Layout layout = kBookedLayout;
+  const std::size_t begin = words.size();
+  words.resize(begin + layout.words());
+  std::uint64_t* at = words.data() + begin;
+  Row* row = new (at) Row(view.row());
+  row->line = row->rule;
+  at += sizeof(Row) / 8;
+  *at++ = view.object();
+  for (std::size_t i = 0; i < layout.extras; ++i) *at++ = std::uint64_t(view.extra(i));
+  new (at) Booked{milligrams, std::int32_t(points), revision, act.outcome, act.reversal ? Reason::reversal : act.reason, act.winner};
+}
+
 void PersonStage::write_row(const core::PersonKey& person, const Act& act, std::int64_t milligrams, std::int64_t points,
                             std::uint16_t revision, PartitionResult& result) {
   const Gathered& source = rows_of(act);
   const RowView view = source.at(act.index);
+  if (input_.as_words) return write_words(act, view, milligrams, points, revision, result.words);
   const Row& row = view.row();
   journal::Columns& rows = result.rows;
   rows.person.push_back(person);

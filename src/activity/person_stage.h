@@ -33,6 +33,14 @@ struct Delta {
   std::int64_t amount;  // milligrams or points
 };
 
+/// What became of one new record.
+struct Answer {
+  Outcome outcome = Outcome::rejected;
+  Reason reason = Reason::none;
+  std::int64_t milligrams = 0, points = 0;
+  std::uint64_t winner = 0;  // event key of the record that was kept instead
+};
+
 struct PartitionResult {
   struct DaySlice {
     core::Day day;
@@ -41,6 +49,7 @@ struct PartitionResult {
   journal::Columns rows;  // by day; within a day by person, start, source, event, revision
   std::vector<DaySlice> days;
   std::vector<core::Digest> leaves;  // of rows, for the journal; filled by whoever books them
+  std::vector<std::uint64_t> words;  // StageInput::as_words: the rows instead, by person, in LookBack's layout
   std::vector<Delta> deltas;         // by person
   std::vector<Noted> noted;
   std::uint64_t checked = 0;
@@ -69,6 +78,8 @@ struct StageInput {
                                 // contested key, also of a corrected record, all
   std::optional<Days> checked;  // nothing is booked: what would change on these days is a divergence
   bool note_lines = false;
+  bool as_words = false;                   // of the open window: rows are kept as they are and become columns when they are sealed
+  std::vector<Answer>* answers = nullptr;  // by line; null: nobody asks
   const Tally* empty_tally = nullptr;
 };
 
@@ -82,6 +93,8 @@ class PersonStage {
  public:
   PersonStage(const StageInput& input, core::Zone zone, AssetBook& assets);
   PartitionResult run(std::size_t partition);
+  /// The same for rows that are at hand: whole rows in the input's layouts, by person ascending; a person's in any order.
+  PartitionResult run(std::span<const std::uint64_t> fresh, std::span<const std::uint64_t> earlier);
 
  private:
   struct SortKey {
@@ -99,6 +112,8 @@ class PersonStage {
     RowView at(std::size_t position) const { return {words.data() + position * layout.words(), layout}; }
     std::size_t size() const { return count; }
   };
+  void settle_everybody(PartitionResult& result);
+  void take(std::span<const std::uint64_t> words, const Layout& layout, Gathered& into);
   void gather(const Shuffle& shuffle, std::size_t partition, Gathered& into, PartitionResult& result);
   void sort(Gathered& rows);
   void quantify_all(Gathered& rows);
@@ -113,9 +128,12 @@ class PersonStage {
   void settle_objects();
   bool stands(const Act& act, const Booked& booked) const;
   void apply_verdicts(const core::PersonKey& person);
+  void lose_meter_days(const core::PersonKey& person);
   void book(const core::PersonKey& person, PartitionResult& result);
   void book_fresh(const core::PersonKey& person, const Act& act, PartitionResult& result);
   void book_earlier(const core::PersonKey& person, const Act& act, PartitionResult& result);
+  static void write_words(const Act& act, const RowView& view, std::int64_t milligrams, std::int64_t points, std::uint16_t revision,
+                          std::vector<std::uint64_t>& words);
   void write_row(const core::PersonKey& person, const Act& act, std::int64_t milligrams, std::int64_t points, std::uint16_t revision,
                  PartitionResult& result);
   void compare(const core::PersonKey& person, const Act& act, const Booked& booked, bool same, PartitionResult& result) const;

@@ -49,8 +49,8 @@ struct Layout {
   bool object = false;
   std::size_t extras = 0;  // 0 to kExtraQuantities
   bool booked = false;     // Booked, for records of earlier runs
-  std::size_t words() const { return sizeof(Row) / 8 + (object ? 1 : 0) + extras + (booked ? 3 : 0); }
-  std::size_t bytes() const { return 8 * words(); }
+  constexpr std::size_t words() const { return sizeof(Row) / 8 + (object ? 1 : 0) + extras + (booked ? 3 : 0); }
+  constexpr std::size_t bytes() const { return 8 * words(); }
 };
 
 /// What earlier runs made of a record.
@@ -63,6 +63,9 @@ struct Booked {
   std::uint64_t winner = 0;
 };
 static_assert(sizeof(Booked) == 24);
+
+/// Of records that stand in the journal or the open window: everything there may be.
+constexpr Layout kBookedLayout{.object = true, .extras = kExtraQuantities, .booked = true};
 
 /// Reads the words behind a row of a known layout.
 class RowView {

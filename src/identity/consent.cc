@@ -68,6 +68,11 @@ std::vector<core::PersonKey> withdrawn(db::Reader& reader, std::string_view prog
   return people;
 }
 
+bool anybody_spoke(db::Reader& reader, std::string_view programme) {
+  return reader.find<std::int64_t>("SELECT 1 FROM consent WHERE programme = $1 LIMIT 1", programme).has_value() ||
+         reader.find<std::int64_t>("SELECT 1 FROM erased_pseudonym LIMIT 1").has_value();
+}
+
 std::vector<ConsentWord> consent_history(db::Reader& reader, const core::PersonKey& person) {
   std::vector<ConsentWord> words;
   reader.each(
@@ -103,18 +108,39 @@ ConsentBook::ConsentBook(db::Reader& reader, std::string_view programme, std::sp
   reader.each("SELECT key FROM erased_pseudonym ORDER BY key", [&](const db::Row& row) { erased_.push_back(row.get<core::PersonKey>(0)); });
   reader.each(
       "SELECT person, source, at_ms, given FROM consent WHERE programme = $1 AND purpose = $2 ORDER BY person, source, at_ms",
-      [&](const db::Row& row) {
-        std::int64_t source = -1;
-        if (row.text(1) != kEverySource) {
-          const auto found = std::find(sources.begin(), sources.end(), row.text(1));
-          if (found == sources.end()) return;  // a source the programme no longer has
-          source = found - sources.begin();
-        }
-        const Word word{row.get<core::PersonKey>(0), source, row.integer(2), row.get<bool>(3)};
-        if (!words_.empty() && words_.back().person == word.person && words_.back().source == source) words_.pop_back();
-        words_.push_back(word);
-      },
-      programme, name(purpose));
+      [&](const db::Row& row) { take(row, sources); }, programme, name(purpose));
+}
+
+ConsentBook::ConsentBook(db::Transaction& tx, std::string_view programme, std::span<const std::string> sources, bool required,
+                         std::span<const core::PersonKey> people, Purpose purpose)
+    : required_(required) {
+  db::BatchQuery erased(tx, "SELECT e.key FROM batch JOIN erased_pseudonym e ON e.key = c0", {db::BatchQuery::bytes});
+  erased.each({people}, [&](const db::Row& row) { erased_.push_back(row.get<core::PersonKey>(0)); });
+  std::sort(erased_.begin(), erased_.end());
+  db::BatchQuery asked(tx,
+                       "SELECT c.person, c.source, c.at_ms, c.given FROM batch JOIN consent c ON c.programme = c1 AND c.person = c0 "
+                       "AND c.purpose = c2",
+                       {db::BatchQuery::bytes, db::BatchQuery::text, db::BatchQuery::text});
+  const std::vector<std::string_view> programmes(people.size(), programme), purposes(people.size(), name(purpose));
+  asked.each({people, std::span(programmes), std::span(purposes)}, [&](const db::Row& row) { take(row, sources); });
+  const auto before = [](const Word& a, const Word& b) {
+    return std::tie(a.person, a.source, a.at_ms, b.given) < std::tie(b.person, b.source, b.at_ms, a.given);
+  };
+  std::sort(words_.begin(), words_.end(), before);
+}
+
+// Words on one source after the other, each source's in order of time, leave only the latest; in any other order all of them stay.
+void ConsentBook::take(const db::Row& row, std::span<const std::string> sources) {
+  std::int64_t source = -1;
+  if (row.text(1) != kEverySource) {
+    const auto found = std::find(sources.begin(), sources.end(), row.text(1));
+    if (found == sources.end()) return;  // a source the programme no longer has
+    source = found - sources.begin();
+  }
+  const Word word{row.get<core::PersonKey>(0), source, row.integer(2), row.get<bool>(3)};
+  if (!words_.empty() && words_.back().person == word.person && words_.back().source == source && words_.back().at_ms < word.at_ms)
+    words_.pop_back();
+  words_.push_back(word);
 }
 
 bool ConsentBook::allows(const core::PersonKey& person, std::size_t source) const {

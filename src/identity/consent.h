@@ -62,17 +62,24 @@ bool has_consent(db::Reader& reader, std::string_view programme, const core::Per
 /// People who withdrew crediting from at least one source and did not agree again, ascending.
 std::vector<core::PersonKey> withdrawn(db::Reader& reader, std::string_view programme);
 
+/// Whether anybody ever said anything, or was erased.
+bool anybody_spoke(db::Reader& reader, std::string_view programme);
+
 /// The state of a programme's consents for a run: read once, asked by any thread.
 class ConsentBook {
  public:
   /// `sources`: ids in the order of the indexes that allows() gets. `required`: without a word the answer is no.
   ConsentBook(db::Reader& reader, std::string_view programme, std::span<const std::string> sources, bool required,
               Purpose purpose = Purpose::crediting);
+  /// The same for `people` only, as the transaction sees it: for a few records at a time.
+  ConsentBook(db::Transaction& tx, std::string_view programme, std::span<const std::string> sources, bool required,
+              std::span<const core::PersonKey> people, Purpose purpose = Purpose::crediting);
   /// Nobody ever said anything, nobody was erased and nothing is required: every answer is yes.
   bool always() const { return !required_ && words_.empty() && erased_.empty(); }
   bool allows(const core::PersonKey& person, std::size_t source) const;
 
  private:
+  void take(const db::Row& row, std::span<const std::string> sources);
   struct Word {  // the latest of a person on a source
     core::PersonKey person;
     std::int64_t source;  // index, or -1 for all of them

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "core/bytes.h"
 #include "ledger/entries.h"
@@ -65,6 +66,8 @@ core::Status check_transfers(db::Reader& reader, const std::function<bool(std::s
     Transfer transfer;
     core::Digest digest;
   };
+  std::set<std::int64_t> open;  // their digests are made when they are closed
+  reader.each("SELECT transfer FROM open_run", [&](const db::Row& row) { open.insert(row.integer(0)); });
   std::map<std::int64_t, Stored> page;
   std::int64_t last = 0;
   do {
@@ -73,7 +76,7 @@ core::Status check_transfers(db::Reader& reader, const std::function<bool(std::s
         "SELECT id, key, reason, digest FROM transfer WHERE id > $1 ORDER BY id LIMIT $2",
         [&](const db::Row& row) {
           last = row.integer(0);
-          if (checked_elsewhere(row.text(1))) return;
+          if (checked_elsewhere(row.text(1)) || open.contains(last)) return;
           page[last] = {{row.get<std::string>(1), row.get<std::string>(2), {}}, row.get<core::Digest>(3)};
         },
         last, std::int64_t(kTogether));

@@ -5,6 +5,7 @@
 #include "core/int128.h"
 #include "ledger/entries.h"
 #include "ledger/ledger.h"
+#include "ledger/open_run.h"
 #include "ledger/stored_asset.h"
 
 namespace tanhui::ledger {
@@ -43,6 +44,8 @@ void each_posting(db::Reader& reader, Visit visit) {
     const auto person = row.get<core::PersonKey>(0);
     for (const auto& [asset, amount] : read_entries(row.bytes(1))) visit(person, asset, amount);
   });
+  each_open_posting(
+      reader, [&](std::int64_t, const core::PersonKey& person, std::int64_t asset, std::int64_t amount) { visit(person, asset, amount); });
 }
 
 template <class Visit>
@@ -115,6 +118,9 @@ core::Status check_transfers_balance(db::Reader& reader, std::uint64_t seed) {
     reader.each("SELECT transfer, entries FROM run_posting", [&](const db::Row& row) {
       for (const auto& [asset, amount] : read_entries(row.bytes(1))) visit(row.integer(0), asset, amount);
     });
+    each_open_posting(reader, [&](std::int64_t transfer, const core::PersonKey&, std::int64_t asset, std::int64_t amount) {
+      visit(transfer, asset, amount);
+    });
   };
   const auto bucket_of_transfer = [](std::int64_t transfer) { return std::size_t(transfer) % (std::size_t(1) << kBucketBits); };
   each([&](std::int64_t transfer, std::int64_t asset, std::int64_t amount) {
@@ -144,6 +150,9 @@ core::Status check_references(db::Reader& reader) {
     run = reader.find<std::int64_t>("SELECT transfer FROM run_posting WHERE transfer > $1 ORDER BY transfer LIMIT 1", *run);
     if (run && !reader.find<std::int64_t>("SELECT id FROM transfer WHERE id = $1", *run)) lost = run;
   }
+  if (!lost)
+    lost = reader.find<std::int64_t>(
+        "SELECT p.transfer FROM open_posting p WHERE NOT EXISTS (SELECT 1 FROM open_run r WHERE r.transfer = p.transfer) LIMIT 1");
   if (lost) return broken(fmt::format("there are postings of the unknown transfer {}", *lost));
   return core::Done{};
 }

@@ -1,4 +1,5 @@
 #include "core/invariant.h"
+#include "core/quantity.h"
 #include "ledger/ledger.h"
 #include "ledger/stored_asset.h"
 #include "ledger/transfer_rules.h"
@@ -30,13 +31,35 @@ core::Error explain_refusal(db::Transaction& tx, const Posting& posting) {
 
 }  // namespace
 
-bool book_own(db::Transaction& tx, std::int64_t transfer, Own own, AssetId asset, std::int64_t amount) {
+namespace {
+
+bool change_own_balance(db::Transaction& tx, Own own, AssetId asset, std::int64_t amount) {
   const auto account = std::int64_t(own);
   tx.exec("INSERT INTO system_balance (account, asset, amount) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING", account, asset.value);
-  if (tx.exec("UPDATE system_balance SET amount = amount + $3 WHERE account = $1 AND asset = $2 AND amount + $3 BETWEEN $4 AND $5", account,
-              asset.value, amount, floor_of(own), kAmountMax) == 0)
-    return false;
-  tx.exec("INSERT INTO system_posting (transfer, account, asset, amount) VALUES ($1, $2, $3, $4)", transfer, account, asset.value, amount);
+  return tx.exec("UPDATE system_balance SET amount = amount + $3 WHERE account = $1 AND asset = $2 AND amount + $3 BETWEEN $4 AND $5",
+                 account, asset.value, amount, floor_of(own), kAmountMax) == 1;
+}
+
+}  // namespace
+
+bool book_own(db::Transaction& tx, std::int64_t transfer, Own own, AssetId asset, std::int64_t amount) {
+  if (!change_own_balance(tx, own, asset, amount)) return false;
+  tx.exec("INSERT INTO system_posting (transfer, account, asset, amount) VALUES ($1, $2, $3, $4)", transfer, std::int64_t(own), asset.value,
+          amount);
+  return true;
+}
+
+bool book_own_again(db::Transaction& tx, std::int64_t transfer, Own own, AssetId asset, std::int64_t amount) {
+  const auto account = std::int64_t(own);
+  const auto before = tx.find<std::int64_t>("SELECT amount FROM system_posting WHERE transfer = $1 AND account = $2 AND asset = $3",
+                                            transfer, account, asset.value);
+  if (!before) return book_own(tx, transfer, own, asset, amount);
+  if (!change_own_balance(tx, own, asset, amount)) return false;
+  if (*before + amount == 0)  // a posting of nothing is none
+    tx.exec("DELETE FROM system_posting WHERE transfer = $1 AND account = $2 AND asset = $3", transfer, account, asset.value);
+  else
+    tx.exec("UPDATE system_posting SET amount = $4 WHERE transfer = $1 AND account = $2 AND asset = $3", transfer, account, asset.value,
+            core::add_or_throw(*before, amount));
   return true;
 }
 

@@ -4,6 +4,7 @@
 #include "core/quantity.h"
 #include "ledger/entries.h"
 #include "ledger/ledger.h"
+#include "ledger/open_run.h"
 #include "ledger/stored_asset.h"
 
 namespace tanhui::ledger {
@@ -42,6 +43,28 @@ std::vector<Balance> debts(db::Reader& reader, const core::PersonKey& person) {
                        person);
 }
 
+namespace {
+
+// Batches that are not merged yet are read one by one.
+void add_open(db::Reader& reader, const core::PersonKey& person, const std::map<AssetId, Asset>& assets,
+              std::map<std::pair<std::int64_t, std::int64_t>, Booked>& booked) {
+  std::map<std::int64_t, std::pair<std::string, std::string>> runs;
+  reader.each("SELECT t.id, t.key, t.reason FROM open_run r JOIN transfer t ON t.id = r.transfer", [&](const db::Row& row) {
+    runs[row.integer(0)] = {row.get<std::string>(1), row.get<std::string>(2)};
+  });
+  if (runs.empty()) return;
+  each_open_posting(reader, [&](std::int64_t transfer, const core::PersonKey& whose, std::int64_t asset, std::int64_t amount) {
+    if (whose != person) return;
+    Booked& line = booked[{transfer, asset}];
+    line.transfer = transfer;
+    std::tie(line.key, line.reason) = runs.at(transfer);
+    line.asset = assets.at({asset});
+    line.amount = core::add_or_throw(line.amount, amount);
+  });
+}
+
+}  // namespace
+
 std::vector<Booked> history(db::Reader& reader, const core::PersonKey& person) {
   const std::map<AssetId, Asset> assets = all_assets(reader);
   std::map<std::pair<std::int64_t, std::int64_t>, Booked> booked;  // by transfer and asset
@@ -63,6 +86,7 @@ std::vector<Booked> history(db::Reader& reader, const core::PersonKey& person) {
         for (const auto& [asset, amount] : read_entries(row.bytes(3))) at(row, asset).amount = amount;
       },
       person);
+  add_open(reader, person, assets, booked);
   reader.each(
       "SELECT t.id, t.key, t.reason, d.asset, d.amount FROM transfer t CROSS JOIN debt_change d WHERE d.transfer = t.id AND d.owner = $1",
       [&](const db::Row& row) { at(row, row.integer(3)).debt_change = row.integer(4); }, person);

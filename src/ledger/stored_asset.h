@@ -14,5 +14,7 @@ bool same_pool(const Asset& a, const Asset& b);
 
 /// Books on the programme's own side; false when the account would leave its bounds.
 bool book_own(db::Transaction& tx, std::int64_t transfer, Own own, AssetId asset, std::int64_t amount);
+/// The same for a transfer that is booked batch by batch and may have come by before.
+bool book_own_again(db::Transaction& tx, std::int64_t transfer, Own own, AssetId asset, std::int64_t amount);
 
 }  // namespace tanhui::ledger
