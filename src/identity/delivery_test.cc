@@ -57,7 +57,8 @@ class Delivery : public testing::Test {
             .password = std::move(password),
             .from = "codes@tanhui.example",
             .service = "碳惠",
-            .ca_file = (folder / "ca.pem").string()};
+            .ca_file = (folder / "ca.pem").string(),
+            .timeout_ms = 3'000};
   }
   static std::string sent(const SmtpSettings& how, std::string_view to = "wang@example.org") {
     SmtpSender sender(how, system_randomness(), [] { return core::Millis(1'764'086'400'000); });
