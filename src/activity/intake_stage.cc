@@ -75,6 +75,7 @@ void Packer::pack(const RecordBatch& batch, std::size_t i, std::uint16_t rule) {
   if (!batch.reversal.empty() && batch.reversal[i] != 0) reversals_.push_back(batch.event[i]);
   if (shared_.layout.object) {
     words[at++] = batch.object.empty() ? 0 : batch.object[i];
+    // A meter comes with each of its readings: look_back() gathers those by the day.
     if (words[at - 1] != 0 && shared_.rules->rule(rule).part != Part::reading) keys_.push_back(words[at - 1]);
   }
   for (std::size_t extra = 0; extra < shared_.layout.extras; ++extra) {
