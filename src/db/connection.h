@@ -37,11 +37,12 @@ class Connection {
   virtual bool usable() noexcept = 0;  // not lost, as far as one can tell without asking the store
   virtual bool has_table(std::string_view name) = 0;
   virtual void run_script(const std::string& portable_sql) = 0;  // several statements, for migrations
+  virtual void tune() = 0;                                       // how tables lie on the disk; what they hold does not change
   virtual std::string bulk_sql(std::string_view table, std::span<const std::string_view> columns, std::string_view conflict) = 0;
   virtual std::int64_t bulk(const std::string& sql, std::span<const Column> columns, std::size_t rows) = 0;
   virtual std::string batch_sql(std::string_view sql, std::span<const BatchQuery::Kind> kinds) const = 0;
-  virtual void each_of_batch(const std::string& sql, std::span<const Column> columns, std::size_t rows,
-                             const std::function<void(const Row&)>& visit) = 0;
+  virtual std::int64_t each_of_batch(const std::string& sql, std::span<const Column> columns, std::size_t rows,
+                                     const std::function<void(const Row&)>& visit) = 0;  // returns rows changed
   virtual std::vector<TableShape> tables() = 0;
   virtual core::Status check_store() = 0;                              // see Reader::check_store
   virtual bool save_own_file(const std::string& file) = 0;             // see Database::save_own_file

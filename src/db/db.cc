@@ -165,10 +165,10 @@ BatchQuery::BatchQuery(Transaction& tx, std::string_view sql, std::initializer_l
   core::invariant(width_ >= 1 && width_ <= BulkInsert::kColumnsMax, "a question about a batch has between one column and kColumnsMax");
 }
 
-void BatchQuery::visit_rows(std::span<const Column> columns, const std::function<void(const Row&)>& visit) {
+std::int64_t BatchQuery::visit_rows(std::span<const Column> columns, const std::function<void(const Row&)>& visit) {
   core::invariant(columns.size() == width_, "a batch has the columns of its question");
   const std::size_t rows = rows_in(columns);
-  if (rows > 0) sent(*connection_, [&] { connection_->each_of_batch(sql_, columns, rows, visit); });
+  return rows == 0 ? 0 : sent(*connection_, [&] { return connection_->each_of_batch(sql_, columns, rows, visit); });
 }
 
 }  // namespace tanhui::db

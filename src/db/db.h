@@ -210,7 +210,9 @@ class BulkInsert {
 ///   BatchQuery stored(tx, "SELECT b.owner, b.asset, b.amount FROM batch JOIN balance b ON b.owner = c0 AND b.asset = c1",
 ///                     {BatchQuery::bytes, BatchQuery::integer});
 ///   stored.each({owners, assets}, [&](const db::Row& row) { ... });
-/// Rows come in any order. No other batch is sent while one is visited.
+/// Rows come in any order. No other batch is sent while one is visited. Or one change of many rows that are there, by their keys:
+///   BatchQuery changed(tx, "UPDATE balance SET amount = c2 FROM batch WHERE owner = c0 AND asset = c1", {...});
+///   changed.run({owners, assets, amounts});                  // no key twice
 class BatchQuery {
  public:
   enum Kind { integer, text, bytes };
@@ -219,9 +221,13 @@ class BatchQuery {
   void each(std::initializer_list<Column> columns, Visit visit) {
     visit_rows(std::span(columns.begin(), columns.size()), [&](const Row& row) { visit(row); });
   }
+  /// Returns the number of rows it changed.
+  std::int64_t run(std::initializer_list<Column> columns) {
+    return visit_rows(std::span(columns.begin(), columns.size()), [](const Row&) {});
+  }
 
  private:
-  void visit_rows(std::span<const Column> columns, const std::function<void(const Row&)>& visit);
+  std::int64_t visit_rows(std::span<const Column> columns, const std::function<void(const Row&)>& visit);
   std::shared_ptr<Connection> connection_;
   std::string sql_;
   std::size_t width_;

@@ -326,6 +326,7 @@ class SqliteConnection final : public Connection {
   }
   void run_script(const std::string& portable_sql) override { run(to_sqlite(portable_sql), "changing the schema"); }
 
+  void tune() override {}
   std::string bulk_sql(std::string_view table, std::span<const std::string_view> columns, std::string_view conflict) override {
     std::string names, values;
     for (std::size_t i = 0; i < columns.size(); ++i) {
@@ -348,11 +349,14 @@ class SqliteConnection final : public Connection {
     core::invariant(at != std::string_view::npos, "a question about a batch reads FROM batch");
     return fmt::format("{}FROM tanhui_batch AS batch{}", sql.substr(0, at), sql.substr(at + kBatch.size()));
   }
-  void each_of_batch(const std::string& sql, std::span<const Column> columns, std::size_t rows,
-                     const std::function<void(const Row&)>& visit) override {
+  std::int64_t each_of_batch(const std::string& sql, std::span<const Column> columns, std::size_t rows,
+                             const std::function<void(const Row&)>& visit) override {
+    std::int64_t changed = 0;
     with_batch(sql, columns, rows, [&](Statement& statement) {
       while (statement.step()) visit(Row(statement));
+      changed = statement.changed();
     });
+    return changed;
   }
 
  private:
