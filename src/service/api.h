@@ -17,6 +17,7 @@
 
 #include "core/time.h"
 #include "db/pool.h"
+#include "http/event_stream.h"
 #include "http/log.h"
 #include "http/problem.h"
 #include "http/rate_limit.h"
@@ -54,6 +55,7 @@ struct World {
   std::filesystem::path home;      // has api/, methodologies/, programmes/
   http::Log& log;
   const Cursors& cursors;
+  http::EventHub& events;  // topics: credit_topic()
   std::function<core::Millis()> now;
   std::function<void(std::span<std::uint8_t>)> random;
 };

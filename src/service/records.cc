@@ -103,6 +103,19 @@ core::Status Records::follow(std::string_view programme) {
   return core::Done{};
 }
 
+void Records::publish_to(http::EventHub& events) {
+  committer_->listen([&events](const identity::Programme& programme, const std::vector<activity::Credited>& credited, core::Millis now_ms) {
+    if (events.listeners() == 0) return;
+    for (const activity::Credited& one : credited) {
+      const std::string topic = credit_topic(one.person);
+      if (!events.wants(topic)) continue;
+      events.publish(topic, "credit",
+                     fmt::format(R"({{"programme":"{}","milligrams":{},"points":{},"at":"{}"}})", programme.id, one.milligrams, one.points,
+                                 core::to_text_utc(now_ms)));
+    }
+  });
+}
+
 Authenticator Records::partners() const {
   const identity::Box box(instance_.secret().key_for("partner keys"));
   auto keys = std::make_shared<PartnerKeys>(

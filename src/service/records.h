@@ -8,6 +8,7 @@
 
 #include "core/result.h"
 #include "db/pool.h"
+#include "http/event_stream.h"
 #include "identity/instance.h"
 #include "methodology/methodology.h"
 #include "service/access.h"
@@ -17,6 +18,9 @@
 #include "service/webhooks.h"
 
 namespace tanhui::service {
+
+/// The topic of credits to one pseudonym: events "credit" {"programme", "milligrams", "points", "at"}.
+inline std::string credit_topic(const core::PersonKey& person) { return "credit/" + core::to_hex(person); }
 
 class Records {
  public:
@@ -36,6 +40,9 @@ class Records {
   const methodology::Library& library() const { return library_; }
   /// Lets partners in by their signatures, with the keys of the instance.
   Authenticator partners() const;
+
+  /// Everybody's credits from now on, to those who watch (credit_topic).
+  void publish_to(http::EventHub& events);
 
   /// What a programme's state or settings became: opens, opens again or closes its window. Errors: those of OpenWindow::open.
   core::Status follow(std::string_view programme);

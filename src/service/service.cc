@@ -12,6 +12,7 @@
 #include "identity/instance.h"
 #include "service/idempotency.h"
 #include "service/partners.h"
+#include "service/record_metrics.h"
 #include "service/routes.h"
 
 namespace tanhui::service {
@@ -60,6 +61,8 @@ struct Service::State {
   std::optional<World> world;
   std::shared_ptr<http::Router> router;
   std::optional<Api> api;
+  std::unique_ptr<http::EventHub> events;
+  std::unique_ptr<RecordMetrics> record_metrics;
   std::unique_ptr<http::Server> server, metrics_server;
   std::shared_ptr<http::Metrics> metrics;
   void do_chores(const std::stop_token& over);
@@ -81,14 +84,21 @@ core::Result<std::unique_ptr<Service>> Service::open(Options options) {
       Records::start(state->instance, state->databases, given.config.activities, {given.home, given.instance}, given.now, given.random);
   if (!records) return records.error();
   state->records = *std::move(records);
+  std::array<std::uint8_t, 8> epoch{};
+  given.random(epoch);
+  std::uint64_t epoch_number = 0;
+  for (const std::uint8_t byte : epoch) epoch_number = epoch_number << 8 | byte;
+  state->events = std::make_unique<http::EventHub>(http::EventLimits{}, epoch_number);
+  state->records->publish_to(*state->events);
   state->world.emplace(World{given.config, state->databases, *state->records, given.instance, given.home, *state->log, state->cursors,
-                             given.now, given.random});
+                             *state->events, given.now, given.random});
   state->api.emplace(*state->world, *state->router,
                      given.authenticator ? given.authenticator : by_kind(state->records->partners(), {}, {}));
   if (const auto added = add_routes(*state->api); !added) return added.error();
   state->api->add_chore("forget old answers", std::chrono::minutes(10),
                         [now = state->options.now](db::Database& database) { return sweep_all(database, now()); });
   state->metrics = std::make_shared<http::Metrics>(*state->router);
+  state->record_metrics = std::make_unique<RecordMetrics>(state->records->committer(), state->metrics->registry());
   const Config::Http& http = state->options.config.http;
   http::Settings settings;
   const bool tls = !http.tls_certificate.empty();
@@ -119,9 +129,12 @@ core::Result<std::unique_ptr<Service>> Service::open(Options options) {
   auto server = http::Server::open(std::move(settings), state->router);
   if (!server) return server.error();
   state->server = *std::move(server);
+  state->server->on_stop([events = state->events.get()] { events->stop(); });
   if (state->options.config.metrics.port != 0) {
     auto router = std::make_shared<http::Router>();
-    router->add({Method::get, "/metrics", "getMetrics"}, http::blocking([metrics = state->metrics](Request&) {
+    router->add({Method::get, "/metrics", "getMetrics"},
+                http::blocking([metrics = state->metrics, records = state->record_metrics.get()](Request&) {
+                  records->update();
                   return Response{.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics->text()};
                 }));
     http::Settings own;
