@@ -85,7 +85,10 @@ int serve(const Options& options, const Shell& shell) {
       if (number == SIGUSR1) continue;
       fmt::print(stderr, "{}\n", shell.chinese() ? "正在停止：先答完已开始的请求" : "Stopping: what has begun is finished first");
       running->stop();
-      pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+      sigset_t impatience;  // a second Ctrl-C ends the process at once; the signal that wakes this thread must not
+      sigemptyset(&impatience);
+      for (const int one : {SIGINT, SIGTERM}) sigaddset(&impatience, one);
+      pthread_sigmask(SIG_UNBLOCK, &impatience, nullptr);
     }
   });
   const auto wake = [&] {
