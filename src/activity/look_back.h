@@ -27,9 +27,9 @@ struct LookBackInput {
   const KeyFilter* filter = nullptr;      // of the new records; null when there are none
   std::vector<std::uint64_t> candidates;  // keys that may repeat; beyond Packer::kCandidatesMax: all may
   std::vector<std::uint64_t> reversals;   // event keys that new records take back
-  std::vector<core::Day> touched;  // days of new records, sorted
-  std::optional<Days> corrects;  // the rule book's new corrections apply to records of these days
-  int margin_days = 0;           // 0: as many as the rules need
+  std::vector<core::Day> touched;         // days of new records, sorted
+  std::optional<Days> corrects;           // the rule book's new corrections apply to records of these days
+  int margin_days = 0;                    // 0: as many as the rules need
   RuleBook* rules = nullptr;
   journal::Names* names = nullptr;  // grows by words only the journal knows
   std::function<std::uint8_t(std::uint16_t source)> priority;
