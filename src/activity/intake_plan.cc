@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "activity/csv.h"
+#include "activity/gbfs.h"
 #include "core/invariant.h"
 
 namespace tanhui::activity {
@@ -317,7 +318,7 @@ Result<std::shared_ptr<const Stations>> load_stations(const Profile& profile) {
     return Error{ErrorCode::invalid_input,
                  "profile.station-table",
                  fmt::format("{}: {}", file.string(), message),
-                 "the table is a CSV file with a header; see stations in the profile",
+                 "the table is a CSV file with a header, or a GBFS 3 station_information; see stations in the profile",
                  {{"file", file.string()}}};
   };
   auto stream = open_file(file, nullptr);
@@ -327,6 +328,13 @@ Result<std::shared_ptr<const Stations>> load_stations(const Profile& profile) {
   const auto size = (*stream)->read(text.data(), bytes_max);
   if (!size || *size == bytes_max) return problem("the table of stations cannot be read, or is over 64 MB");
   text.resize(*size);
+  if (file.extension() == ".json") {
+    const auto gbfs = read_gbfs_stations(text);
+    if (!gbfs) return problem(gbfs.error().message);
+    for (const GbfsStation& station : gbfs->data) stations->emplace(station.id, station.position);
+    if (stations->empty()) return problem("no station with a position was found");
+    return std::shared_ptr<const Stations>(std::move(stations));
+  }
   const std::size_t header_end = text.find('\n');
   const auto header = CsvTokeniser::first_row(std::string_view(text).substr(0, header_end), {});
   std::vector<std::uint32_t> wanted;

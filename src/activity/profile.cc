@@ -329,13 +329,16 @@ void Reader::read_positions(const YAML::Node& node, Profile& profile) const {
   if (node["to"]) profile.to = position(node["to"], "to");
   if (const YAML::Node stations = node["stations"]) {
     check_keys(stations, "stations", {"file", "key", "latitude", "longitude"});
+    const bool gbfs = stations["file"] && text(stations["file"], "file").ends_with(".json");
     for (const char* key : {"file", "key", "latitude", "longitude"}) {
-      if (!stations[key])
-        fail(stations, "profile.missing", fmt::format("stations needs {}", key),
-             "write stations: {file: stations.csv, key: id, latitude: lat, longitude: lon}");
+      if (gbfs ? key != std::string_view("file") && stations[key] : !stations[key])
+        fail(stations, gbfs ? "profile.wrong-value" : "profile.missing",
+             gbfs ? fmt::format("stations has {}, which a GBFS file says itself", key) : fmt::format("stations needs {}", key),
+             "write stations: {file: stations.csv, key: id, latitude: lat, longitude: lon}, or {file: station_information.json}");
     }
-    profile.stations = StationTable{text(stations["file"], "file"), text(stations["key"], "key"), text(stations["latitude"], "latitude"),
-                                    text(stations["longitude"], "longitude")};
+    profile.stations = gbfs ? StationTable{text(stations["file"], "file"), {}, {}, {}}
+                            : StationTable{text(stations["file"], "file"), text(stations["key"], "key"),
+                                           text(stations["latitude"], "latitude"), text(stations["longitude"], "longitude")};
   }
   if ((!profile.from.station.empty() || !profile.to.station.empty()) && !profile.stations) {
     fail(node, "profile.missing", "a position comes from a station but there is no table of stations",

@@ -59,7 +59,7 @@ struct PositionFrom {
 };
 
 struct StationTable {
-  std::filesystem::path file;  // beside the profile unless absolute
+  std::filesystem::path file;  // beside the profile unless absolute; one that ends in .json is a GBFS 3 station_information
   ColumnName key, latitude, longitude;
 };
 
