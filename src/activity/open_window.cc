@@ -55,6 +55,11 @@ std::vector<SourceName> sources_of(const identity::Programme& programme) {
   return sources;
 }
 
+OpenWindowSettings with_days(OpenWindowSettings settings, const identity::Programme& programme) {
+  if (settings.open_days == 0) settings.open_days = int(programme.open_days);
+  return settings;
+}
+
 core::Error full(std::size_t bytes) {
   return {core::ErrorCode::refused,
           "open-window.full",
@@ -121,7 +126,7 @@ class LoadedWindow final : public OpenWindow {
       : instance_(instance),
         programme_(programme),
         library_(library),
-        settings_(settings),
+        settings_(with_days(settings, programme)),
         zone_(std::move(zone)),
         names_(activities_of(library), sources_of(programme)),
         selection_(library, enabled_of(programme.methodologies)),

@@ -36,7 +36,7 @@
 namespace tanhui::activity {
 
 struct OpenWindowSettings {
-  int open_days = 3;                                // today and the days before it that take records at once
+  int open_days = 0;  // today and the days before it that take records at once; 0: as many as the programme says
   std::size_t memory_bytes = std::size_t{1} << 30;  // of the rows in memory; beyond it nothing is taken until the window was sealed
   core::Millis book_every_ms = 500;                 // balances follow credits at the latest after so long
   unsigned threads = 2;                             // of runs

@@ -83,8 +83,6 @@ const std::vector<Setting>& table() {
        "Connections to the database, besides the one of the committer."},
       {"database.patience_ms", TANHUI_NUMBER(database.patience_ms), 10, 600'000, "ms",
        "How long a request waits for one of them; then 503."},
-      {"activities.open_days", TANHUI_NUMBER(activities.open_days), 1, 60, "days",
-       "Today and the days before it whose records are credited at once; records of earlier days wait for the next run."},
       {"activities.memory_mib", TANHUI_NUMBER(activities.memory_mib), 16, 1'048'576, "MiB",
        "Of a programme's records of the open days, 104 bytes each; with more they are sealed, and then refused."},
       {"activities.waiting_records_max", TANHUI_NUMBER(activities.waiting_records_max), 1, 100'000'000, "records",

@@ -59,7 +59,6 @@ struct Config {
     std::int64_t connections_max = 8, patience_ms = 5'000;
   } database;
   struct Activities {
-    std::int64_t open_days = 3;
     std::int64_t memory_mib = 1024;
     std::int64_t waiting_records_max = 200'000, batch_records_max = 20'000;
     std::int64_t book_every_ms = 500;

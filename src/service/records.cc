@@ -17,7 +17,6 @@ CommitterOptions options_of(const Config::Activities& config) {
   CommitterOptions options;
   options.waiting_records_max = std::size_t(config.waiting_records_max);
   options.batch_records_max = std::size_t(config.batch_records_max);
-  options.window.open_days = int(config.open_days);
   options.window.memory_bytes = std::size_t(config.memory_mib) << 20;
   options.window.book_every_ms = config.book_every_ms;
   options.seal_every_ms = config.seal_every_hours * 3'600'000;

@@ -108,10 +108,13 @@ class RunningService {
  private:
   void seed() {
     auto instance = *identity::Instance::open_or_create(folder_ / "instance", database_);
-    std::ifstream file(kHome / "programmes" / "wuhan-demo.yaml");
-    const std::string yaml{std::istreambuf_iterator<char>(file), {}};
+    std::vector<std::string> yamls;
+    for (const char* name : {"hubei-demo.yaml", "wuhan-demo.yaml"}) {
+      std::ifstream file(kHome / "programmes" / name);
+      yamls.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+    }
     auto imported = instance.database().transact([&](db::Transaction& tx) {
-      return identity::import_programmes(tx, {std::string(identity::kConsole), "", now_ms}, std::span(&yaml, 1));
+      return identity::import_programmes(tx, {std::string(identity::kConsole), "", now_ms}, yamls);
     });
     if (!imported) throw std::runtime_error(imported.error().message);
   }
