@@ -1,5 +1,5 @@
-// service_load: signed requests with records to POST /api/v1/activities, and what came of it as one line of JSON. bench/service/service.py runs
-// it. Requests are made and signed before the clock starts; when they are used up, more are made on the way.
+// service_load: signed requests with records to POST /api/v1/activities, and what came of it as one line of JSON. bench/service/service.py
+// runs it. Requests are made and signed before the clock starts; when they are used up, more are made on the way.
 //   service_load PORT KEY SECRET(hex) CONNECTIONS PIPELINE RECORDS SECONDS PEOPLE SEED [RATE]
 #include <fmt/format.h>
 
@@ -44,20 +44,23 @@ class Requests {
       // Rides of the last eighteen hours, half an hour each: some of a person's overlap, as in life.
       const core::Millis start = now_ms_ - 3'600'000 - core::Millis(random_() % 64'800'000);
       fmt::format_to(std::back_inserter(body),
-                     R"({{"event_id":"{:x}-{}","person":"o1.{:043}","activity":"metro-ride","start":"{}","end":"{}","quantity":{}}})" "\n", seed_,
-                     next_++, random_() % people_, core::to_text_utc(start), core::to_text_utc(start + 1'800'000), 3000 + random_() % 20'000);
+                     R"({{"event_id":"{:x}-{}","person":"o1.{:043}","activity":"metro-ride","start":"{}","end":"{}","quantity":{}}})"
+                     "\n",
+                     seed_, next_++, random_() % people_, core::to_text_utc(start), core::to_text_utc(start + 1'800'000),
+                     3000 + random_() % 20'000);
     }
     const std::string digest = http::content_digest(body);
     const http::FieldView fields[] = {{"host", host_}, {"content-digest", digest}, {"content-type", "application/x-ndjson"}};
     const http::MessageView message{
         .method = "POST", .scheme = "http", .authority = host_, .target = "/api/v1/activities", .fields = fields, .body = body};
     const std::string_view components[] = {"@method", "@target-uri", "content-digest", "content-type"};
-    const auto signature = *http::sign(message, "sig", components,
-                                       {.created_s = now_ms() / 1000, .keyid = key_id_, .nonce = fmt::format("{:x}-{}", seed_, next_)}, key_);
-    fmt::format_to(std::back_inserter(out),
-                   "POST /api/v1/activities HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-ndjson\r\nContent-Digest: {}\r\nSignature-Input: "
-                   "{}\r\nSignature: {}\r\nContent-Length: {}\r\n\r\n{}",
-                   host_, digest, signature.signature_input, signature.signature, body.size(), body);
+    const auto signature = *http::sign(
+        message, "sig", components, {.created_s = now_ms() / 1000, .keyid = key_id_, .nonce = fmt::format("{:x}-{}", seed_, next_)}, key_);
+    fmt::format_to(
+        std::back_inserter(out),
+        "POST /api/v1/activities HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-ndjson\r\nContent-Digest: {}\r\nSignature-Input: "
+        "{}\r\nSignature: {}\r\nContent-Length: {}\r\n\r\n{}",
+        host_, digest, signature.signature_input, signature.signature, body.size(), body);
   }
 
  private:
@@ -110,11 +113,13 @@ int main(int argc, char** argv) {
     all += count;
     if (status == 200) good += count;
   }
-  std::string first = loaded.first_answer.substr(std::min(loaded.first_answer.find("\r\n\r\n") + 4, loaded.first_answer.size())).substr(0, 300);
+  std::string first =
+      loaded.first_answer.substr(std::min(loaded.first_answer.find("\r\n\r\n") + 4, loaded.first_answer.size())).substr(0, 300);
   for (char& c : first) c = c == '"' ? '\'' : c;
   fmt::print(
-      R"({{"answers": {}, "seconds": {:.3f}, "rate": {:.0f}, "records": {:.0f}, "all": {}, "not_200": {}, "p50_us": {:.1f}, "p99_us": {:.1f}, "p999_us": {:.1f}, "max_us": {:.1f}, "made_late": {}, "first": "{}", "failed": "{}"}})" "\n",
-      loaded.answers, loaded.seconds, double(loaded.answers) / loaded.seconds, double(loaded.answers) * records / loaded.seconds, all, all - good,
-      us(0.5), us(0.99), us(0.999), double(loaded.latencies.highest()) / 1000, late, first, loaded.failed);
+      R"({{"answers": {}, "seconds": {:.3f}, "rate": {:.0f}, "records": {:.0f}, "all": {}, "not_200": {}, "p50_us": {:.1f}, "p99_us": {:.1f}, "p999_us": {:.1f}, "max_us": {:.1f}, "made_late": {}, "first": "{}", "failed": "{}"}})"
+      "\n",
+      loaded.answers, loaded.seconds, double(loaded.answers) / loaded.seconds, double(loaded.answers) * records / loaded.seconds, all,
+      all - good, us(0.5), us(0.99), us(0.999), double(loaded.latencies.highest()) / 1000, late, first, loaded.failed);
   return loaded.failed.empty() ? 0 : 1;
 }

@@ -14,6 +14,7 @@ struct StatusOfId {
 };
 constexpr StatusOfId kById[] = {
     {"access.forbidden", 403},
+    {"access.not-yet", 503},
     {"access.unauthenticated", 401},
     {"activities.busy", 429},
     {"activities.commit-failed", 503},

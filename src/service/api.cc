@@ -18,6 +18,7 @@ asio::awaitable<Response> run(const http::Handler& handler, Request& request) {
 Response refuse(const Request& request, const core::Error& error) {
   Response response = http::problem(request, error);
   if (response.status == 401) response.header("WWW-Authenticate", "Bearer");
+  if (response.status == 503) response.header("Retry-After", "1");
   return response;
 }
 

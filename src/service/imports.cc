@@ -36,6 +36,17 @@ bool is_profile_name(std::string_view name) {
          std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
 }
 
+/// Where the file lies here is nobody's business.
+core::Error without_path(core::Error error, const std::string& path) {
+  const auto hide = [&](std::string& text) {
+    for (auto at = text.find(path); at != std::string::npos; at = text.find(path)) text.replace(at, path.size(), "the file");
+  };
+  hide(error.message);
+  hide(error.action);
+  for (auto& [name, value] : error.params) hide(value);
+  return error;
+}
+
 std::string problem_json(const core::Error& error) {
   boost::json::object params;
   for (const auto& [name, value] : error.params) params[name] = value;
@@ -189,7 +200,7 @@ void Imports::take(const Import& import) {
       finish(import, true, boost::json::serialize(activity::report_json(*report, programme->programme)),
              report->run == 0 ? std::nullopt : std::optional(std::int64_t(report->run)));
     else
-      finish(import, false, problem_json(report.error()), {});
+      finish(import, false, problem_json(without_path(report.error(), request.inputs.front())), {});
   } catch (const db::Failure&) {
     over();
     throw;

@@ -9,8 +9,10 @@
 namespace tanhui::service {
 namespace {
 
+/// Sign again and it may pass, or it will not.
 core::Error refused(const core::Error& why) {
-  core::Error error{core::ErrorCode::refused, "access.unauthenticated", why.message, why.action, why.params};
+  const bool later = why.id == "signature.before-start" || why.id == "signature.busy";
+  core::Error error{core::ErrorCode::refused, later ? "access.not-yet" : "access.unauthenticated", why.message, why.action, why.params};
   error.params.emplace_back("reason", why.id);
   return error;
 }
