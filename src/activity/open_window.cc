@@ -30,6 +30,7 @@ namespace {
 
 constexpr Layout kFreshLayout{.object = true, .extras = kExtraQuantities, .booked = false};
 constexpr std::size_t kUnbookedMax = 200'000;       // postings that wait for their balances
+constexpr std::size_t kBookedTogether = 4'096;      // of them in one commit
 constexpr std::size_t kSealedTogether = 64 * 1024;  // rows that are columns at a time
 
 using journal::Column;
@@ -211,12 +212,13 @@ class LoadedWindow final : public OpenWindow {
 
   bool books_due(core::Millis now_ms) const override {
     return open_run_ && open_run_->unbooked() > 0 &&
-           (now_ms < booked_ms_ || now_ms - booked_ms_ >= settings_.book_every_ms || open_run_->unbooked() >= kUnbookedMax);
+           (open_run_->booking() || now_ms < booked_ms_ || now_ms - booked_ms_ >= settings_.book_every_ms ||
+            open_run_->unbooked() >= kUnbookedMax);
   }
   bool book(db::Transaction& tx, core::Millis now_ms) override {
     if (!books_due(now_ms)) return false;
-    open_run_->book(tx);
-    booked_ms_ = now_ms;
+    if (!open_run_->booking()) booked_ms_ = now_ms;
+    open_run_->book(tx, kBookedTogether);
     return true;
   }
 

@@ -47,6 +47,8 @@ class Connection {
   virtual core::Status check_store() = 0;                              // see Reader::check_store
   virtual bool save_own_file(const std::string& file) = 0;             // see Database::save_own_file
   virtual bool compact(std::span<const std::string_view> tables) = 0;  // see Database::compact
+  virtual void leave_checkpoints() = 0;                                // see Database::leave_checkpoints
+  virtual void checkpoint() = 0;                                       // see Database::checkpoint
   virtual bool try_lock(std::string_view name) = 0;                    // see Database::try_lock
   virtual void unlock(std::string_view name) noexcept = 0;
 

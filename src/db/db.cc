@@ -145,6 +145,8 @@ bool Database::compact(std::span<const std::string_view> tables) {
   core::invariant(!connection_->in_transaction(), "a store is compacted outside of transactions");
   return connection_->compact(tables);
 }
+void Database::leave_checkpoints() { connection_->leave_checkpoints(); }
+void Database::checkpoint() { connection_->checkpoint(); }
 bool Database::save_own_file(const std::string& file) { return connection_->save_own_file(file); }
 
 BulkInsert::BulkInsert(Transaction& tx, std::string_view table, std::span<const std::string_view> columns, std::string_view conflict)

@@ -171,6 +171,11 @@ class Database : public Reader {
   bool usable();
   /// Writes what is committed to a new SQLite file, if the store can do that by itself: SQLite, by VACUUM INTO. See db/copy.h.
   bool save_own_file(const std::string& file);
+  /// What was committed is moved from the write-ahead log to its place now and then, at the expense of whoever commits next: tens of
+  /// milliseconds. A connection that must answer fast leaves that to others, and somebody calls checkpoint() on another connection.
+  /// SQLite; PostgreSQL has a process for it.
+  void leave_checkpoints();
+  void checkpoint();
   /// Rewrites `tables` (SQLite: the whole file) so that the store's own files hold nothing of rows that were deleted or changed, as far as
   /// the store can: on PostgreSQL its write-ahead log and archives still have them, and everywhere backups. Takes time and room of the
   /// order of what it rewrites; writers wait. False when somebody was still reading: then the old pages leave with a later call.

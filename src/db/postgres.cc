@@ -230,6 +230,8 @@ class PostgresConnection final : public Connection {
   core::Status check_store() override { return core::Done{}; }
   std::vector<TableShape> tables() override;
   bool save_own_file(const std::string&) override { return false; }
+  void leave_checkpoints() override {}
+  void checkpoint() override {}
   bool compact(std::span<const std::string_view> tables) override {
     for (const std::string_view table : tables) run(fmt::format("VACUUM FULL {}", table), "compacting");
     return true;

@@ -313,6 +313,10 @@ class SqliteConnection final : public Connection {
         return damaged(fmt::format("its schema is not the one that was made: {}", i < is.size() ? is[i] : ought[i]));
     return core::Done{};
   }
+  void leave_checkpoints() override { run("PRAGMA wal_autocheckpoint=0", "setting up"); }
+  void checkpoint() override {
+    rows("PRAGMA wal_checkpoint(PASSIVE)", {}, [](const Row&) {});
+  }
   bool save_own_file(const std::string& file) override {
     const Parameter name[] = {file};
     rows("VACUUM INTO $1", name, [](const Row&) {});

@@ -9,6 +9,7 @@
 namespace tanhui::service {
 namespace {
 
+constexpr int kSlicesMax = 16;  // of balances between two looks at the queue
 constexpr auto kHousekeeping = std::chrono::milliseconds(250);
 
 core::Error not_known(std::string_view why) {
@@ -276,7 +277,7 @@ void Committer::keep_house() {
   for (const auto& programme : all) {
     try {
       activity::OpenWindow& window = *programme->window;
-      if (window.books_due(now_ms)) book(window, now_ms);
+      for (int slices = 0; slices < kSlicesMax && window.books_due(now_ms); ++slices) book(window, now_ms);
       const bool full = window.memory_bytes() > options_.window.memory_bytes;
       if (full || (options_.seal_every_ms > 0 && now_ms - programme->sealed_ms >= options_.seal_every_ms)) {
         programme->sealed_ms = now_ms;

@@ -61,6 +61,7 @@ core::Result<std::unique_ptr<Records>> Records::start(identity::Instance& instan
   auto records = std::unique_ptr<Records>(new Records(instance, databases, *std::move(library), config, now));
   records->webhooks_ = std::make_unique<WebhookSender>(
       databases, records->webhook_box(), send_over_https({config.webhooks_plain_http, config.webhooks_private_addresses}), now, random);
+  instance.database().leave_checkpoints();
   auto committer = Committer::start(instance, records->library_, options_of(config), now);
   if (!committer) return committer.error();
   records->committer_ = *std::move(committer);
