@@ -7,6 +7,8 @@ namespace tanhui::service {
 void add_health_routes(Api& api);
 void add_activity_routes(Api& api);
 void add_import_routes(Api& api);
+/// Errors: those of identity::LocalVault::open_or_create.
+core::Status add_people_routes(Api& api);
 /// Errors: those of read_openapi.
 core::Status add_reference_routes(Api& api);
 

@@ -12,6 +12,7 @@
 #include "identity/instance.h"
 #include "service/idempotency.h"
 #include "service/partners.h"
+#include "service/person_access.h"
 #include "service/routes.h"
 
 namespace tanhui::service {
@@ -82,9 +83,10 @@ core::Result<std::unique_ptr<Service>> Service::open(Options options) {
   if (!records) return records.error();
   state->records = *std::move(records);
   state->world.emplace(World{given.config, state->databases, *state->records, given.instance, given.home, *state->log, state->cursors,
-                             given.now, given.random});
+                             given.now, given.random, state->instance.secret()});
   state->api.emplace(*state->world, *state->router,
-                     given.authenticator ? given.authenticator : by_kind(state->records->partners(), {}, {}));
+                     given.authenticator ? given.authenticator
+                                         : by_kind(state->records->partners(), person_authenticator(state->databases, given.now), {}));
   if (const auto added = add_routes(*state->api); !added) return added.error();
   state->api->add_chore("forget old answers", std::chrono::minutes(10),
                         [now = state->options.now](db::Database& database) { return sweep_all(database, now()); });
