@@ -3,6 +3,7 @@
 
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
+find_package(CURL 7.85 REQUIRED)
 find_package(PostgreSQL 15 REQUIRED)  # libpq
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
@@ -25,6 +26,7 @@ function(tanhui_library target library header)
   target_include_directories(${target} SYSTEM INTERFACE ${${target}_INCLUDE})
 endfunction()
 tanhui_library(sodium sodium sodium.h)
+tanhui_library(fido2 fido2 fido.h)
 tanhui_library(udunits2 udunits2 udunits2.h)
 tanhui_library(sqlite3 sqlite3 sqlite3.h)
 tanhui_library(xxhash xxhash xxhash.h)

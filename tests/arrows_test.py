@@ -23,7 +23,7 @@ DESIGN = {
     "db": ["core"],
     "ledger": BASE,
     "journal": BASE,
-    "identity": BASE,
+    "identity": BASE + ["journal"],
     "backup": BASE + ["ledger", "journal", "identity"],
     "methodology": ["core"],
     "activity": ACCOUNTING,
@@ -35,7 +35,7 @@ DESIGN = {
     "insight": ACCOUNTING + ["activity", "incentive", "project", "registry", "market", "neutrality"],
 }
 ALL = [*DESIGN]
-DESIGN |= {"http": ALL, "cli": ALL, "app": ALL + ["http", "cli"]}
+DESIGN |= {"http": ["core"], "service": ALL + ["http"], "cli": ALL + ["http", "service"], "app": ALL + ["http", "service", "cli"]}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 KEYWORDS = {"ARROWS", "LIBS"}

@@ -88,6 +88,30 @@ def changed_proofs_do_not(world):
             assert texts == theirs and document["checkpoint"].split("\n\n")[0] == json.loads(good)["checkpoint"].split("\n\n")[0], bad[at - 20:at + 20]
 
 
+def nothing_else_is_in_it(world):
+    """A member that means nothing, or one that is there twice, is refused by both verifiers."""
+    good = json.dumps(world.prove("metro-gate/g-5-1"))
+    assert json.loads(good)["keys"], "a change of keys is part of it"
+    bad = {
+        "document": good.replace('{"format"', '{"note": 1, "format"', 1),
+        "record": good.replace('{"record": ', '{"note": 1, "record": ', 1),
+        "what it says": good.replace('{"programme": ', '{"note": 1, "programme": ', 1),
+        "keys": good.replace('"keys": [{', '"keys": [{"note": 1, ', 1),
+        "twice": good.replace('{"format"', '{"keys": [], "format"', 1),
+        "record twice": good.replace('{"record": ', '{"index": 0, "record": ', 1),
+        "milligrams twice": good.replace('{"programme": ', '{"milligrams": 1, "programme": ', 1),
+    }
+    path = world.folder / "more.json"
+    (world.folder / "first.pub").write_text(world.first_key + "\n")
+    for what, text in {"good": good, **bad}.items():
+        assert (text == good) == (what == "good"), what
+        path.write_text(text)
+        for command in ([sys.executable, verify_proof.__file__, path, world.first_key],
+                        [world.binary, "verify", path, "--key", world.folder / "first.pub"]):
+            done = subprocess.run(command, capture_output=True, text=True, cwd=world.folder)
+            assert (done.returncode == 0) == (what == "good"), f"{what}: {command[0]} {done.returncode} {done.stdout} {done.stderr}"
+
+
 def published_files_are_the_log(world):
     """Every tile and bundle of the C2SP layout, from the entries up, and the checkpoint's root and signature."""
     log = world.instance / "log"
@@ -171,7 +195,7 @@ def main():
     report = Report("proof")
     with tempfile.TemporaryDirectory() as folder:
         world = World(parser.parse_args().bin / "tanhui", pathlib.Path(folder))
-        for test in (proofs_hold_elsewhere, changed_proofs_do_not, published_files_are_the_log, segments_hash_to_their_entries,
+        for test in (proofs_hold_elsewhere, changed_proofs_do_not, nothing_else_is_in_it, published_files_are_the_log, segments_hash_to_their_entries,
                      the_script_says_so, proofs_outlive_a_compaction):
             try:
                 test(world)

@@ -24,6 +24,20 @@ def require(holds, why):
         raise Wrong(why)
 
 
+def load(text):
+    """JSON in which no object names a member twice: readers differ in which of the two they believe."""
+    def members(pairs):
+        require(len({name for name, _ in pairs}) == len(pairs), "a member is named twice")
+        return dict(pairs)
+
+    return json.loads(text, object_pairs_hook=members)
+
+
+def only(value, names):
+    extra = sorted(set(value) - set(names.split()))
+    require(not extra, f"members that do not belong there: {', '.join(extra)}")
+
+
 def decode(text):
     """Strict base64: one way to write the bytes. Python alone lets the unused bits of the last letter be anything."""
     data = base64.b64decode(text, validate=True)
@@ -187,15 +201,22 @@ def in_log(one, note):
     entry = one["entry"].encode()
     path = [decode(step) for step in one["log_path"]]
     require(root_by_path(leaf_hash(entry), one["log_index"], size, path) == root, "an entry is not in the log")
-    return json.loads(entry)
+    return load(entry)
 
 
 def verify(document, key):
     """The records that the proof proves; raises Wrong."""
+    only(document, "format version records checkpoint keys")
+    for change in document["keys"]:
+        only(change, "entry log_index log_path checkpoint")
+    for one in document["records"]:
+        only(one, "record bytes index path entry log_index log_path")
+        only(one["record"], "programme day run person start start_ms duration_ms activity source event object region evidence quantities "
+                            "methodology outcome reason milligrams points winner winner_source revision line")
     require(document["format"] == "tanhui-proof" and document["version"] == 1, "not a proof of this version")
     note, trusted = document["checkpoint"], key
     for change in document["keys"]:
-        entry = json.loads(change["entry"])
+        entry = load(change["entry"])
         if signed_by(note, trusted) or entry["replaces"] != trusted:
             continue
         require(signed_by(change["checkpoint"], trusted), "a change of keys is not signed by the key before")
@@ -227,7 +248,7 @@ def main():
         return 2
     try:
         with open(sys.argv[1], encoding="utf-8") as proof:
-            records = verify(json.load(proof), sys.argv[2].strip())
+            records = verify(load(proof.read()), sys.argv[2].strip())
     except (Wrong, KeyError, ValueError, TypeError, IndexError) as problem:
         print(f"the proof does not hold: {problem}", file=sys.stderr)
         return 1

@@ -61,13 +61,9 @@ class Records {
 
  private:
   void add(journal::SegmentReader& reader, std::size_t group, const core::PersonKey& person, Answer& answer) {
-    if (const auto status = reader.read(group, journal::ColumnSet::all(), names_, columns_); !status)
-      throw std::runtime_error(status.error().message);
-    const auto [from, to] = std::equal_range(columns_.person.begin(), columns_.person.end(), person);
-    for (auto i = from - columns_.person.begin(); i < to - columns_.person.begin(); ++i) {
-      answer.milligrams += columns_.milligrams[std::size_t(i)];
-      ++answer.lines;
-    }
+    if (const auto status = reader.read_person(group, person, names_, columns_); !status) throw std::runtime_error(status.error().message);
+    for (const std::int64_t milligrams : columns_.milligrams) answer.milligrams += milligrams;
+    answer.lines += columns_.size();
   }
 
   identity::Instance& instance_;

@@ -13,6 +13,7 @@
 #include "activity/intake_stage.h"
 #include "activity/lane.h"
 #include "activity/look_back.h"
+#include "activity/open_window.h"
 #include "activity/person_stage.h"
 #include "activity/programme_rules.h"
 #include "activity/recalculate.h"
@@ -194,10 +195,28 @@ class AccountingRun {
     journal::recover(instance_.journal(), [&](journal::RunId run) { return journal::find_run(instance_.database(), run).has_value(); });
     journal::recover_compactions(instance_.database(), instance_.journal());
     rules_.know(journal::corrections_of(instance_.database(), programme_.id));
+    if (auto status = close_window(); !status) return status;
     if (request_.dry_run) return core::Done{};
     auto log = journal::Log::open(instance_.folder(), instance_.database(), request_.now_ms);
     if (!log) return log.error();
     log_ = *std::move(log);
+    return core::Done{};
+  }
+
+  // What a service credited and did not seal is seen by this run too.
+  core::Status close_window() {
+    if (request_.lock_held) return core::Done{};
+    const auto open = instance_.database().find<std::int64_t>("SELECT 1 FROM open_window WHERE programme = $1", programme_.id);
+    if (!open) return core::Done{};
+    if (request_.dry_run)
+      return core::Error{
+          core::ErrorCode::refused,
+          "account.window-open",
+          fmt::format("records of {} that the service credited are not sealed yet, and a dry run writes nothing", programme_.id),
+          "seal them first: tanhui seal",
+          {{"programme", programme_.id}}};
+    auto sealed = seal_left_open(instance_, programme_, library_, request_.now_ms);
+    if (!sealed) return sealed.error();
     return core::Done{};
   }
 
@@ -391,7 +410,7 @@ class AccountingRun {
     for (const SourceName& source : names_.sources()) names.sources.push_back(source.id);
     for (std::size_t region = 0; region < names_.region_count(); ++region)
       names.regions.emplace_back(names_.region_name(std::uint16_t(region)));
-    for (std::size_t i = 0; i < 3; ++i) names.evidences.emplace_back(name(Evidence(i)));
+    for (std::size_t i = 0; i < kEvidences; ++i) names.evidences.emplace_back(name(Evidence(i)));
     for (std::size_t i = 0; i < kOutcomes; ++i) names.outcomes.emplace_back(name(Outcome(i)));
     for (std::size_t i = 0; i < kReasons; ++i) names.reasons.emplace_back(name(Reason(i)));
     return names;
@@ -652,7 +671,12 @@ core::Result<AccountReport> account(identity::Instance& instance, const identity
   auto zone = core::Zone::find(programme.time_zone);
   if (!zone) return zone.error();
   if (auto status = check_words(programme, library); !status) return status.error();
-  return AccountingRun(instance, programme, library, request, *std::move(profile), *std::move(zone)).go();
+  Profile used = *std::move(profile);
+  if (!request.only_source.empty()) {
+    used.source = {};
+    used.source.constant = request.only_source;
+  }
+  return AccountingRun(instance, programme, library, request, std::move(used), *std::move(zone)).go();
 }
 
 core::Result<AccountReport> recalculate(identity::Instance& instance, const identity::Programme& programme,

@@ -37,6 +37,7 @@ struct AccountRequest {
   /// Instead of inputs: gives the records, which are of no profile. Made when the run knows its names.
   std::function<core::Result<std::unique_ptr<RecordSource>>(const Context&)> source = {};
   std::function<void(db::Transaction&)> also = {};  // in the transaction that books the run; also when the run changes nothing
+  std::string only_source = {};                     // every record is one of this source, whatever it says
   bool lock_held = false;                           // the caller holds the instance's run lock
   std::filesystem::path profile;                    // empty: the native format
   bool dry_run = false;

@@ -17,6 +17,7 @@
 #include "core/merkle.h"
 #include "core/quantity.h"
 #include "core/threads.h"
+#include "identity/trail.h"
 #include "journal/catalogue.h"
 #include "journal/log.h"
 #include "journal/record_bytes.h"
@@ -76,6 +77,7 @@ class Audit {
     if (!log) return log.error();
     report_.log = *std::move(log);
     if (auto status = check_signing_key(); !status) return status.error();
+    if (auto trail = check_staff_actions(); !trail) return trail.error();
     if (auto store = snapshot_.check_store(); !store) return diverges("database", "the store", store.error().message);
     for (auto step : {&Audit::check_run_rows, &Audit::check_segment_rows, &Audit::check_strays, &Audit::check_files, &Audit::check_runs}) {
       if (auto status = (this->*step)(); !status) return status.error();
@@ -112,6 +114,7 @@ class Audit {
     if (const auto* run = std::get_if<journal::RunEntry>(&entry)) return claim_run(position, *run);
     if (const auto* segment = std::get_if<journal::SegmentEntry>(&entry)) return claim_segment(position, *segment);
     if (const auto* compaction = std::get_if<journal::CompactionEntry>(&entry)) return claim_compaction(position, *compaction);
+    if (const auto* actions = std::get_if<journal::StaffActionsEntry>(&entry)) staff_actions_.emplace_back(position, *actions);
     return core::Done{};
   }
   core::Status claim_run(std::uint64_t position, const journal::RunEntry& entry) {
@@ -150,6 +153,18 @@ class Audit {
       if (method->digest != used.sha256)
         return diverges("methodology", where, "the library's file is not the one that the run used: a version was edited");
     }
+    return core::Done{};
+  }
+
+  core::Status check_staff_actions() {
+    identity::TrailAudit trail(snapshot_);
+    for (const auto& [position, entry] : staff_actions_) {
+      if (auto status = trail.check(position, entry); !status) return status.error();
+    }
+    const auto waiting = trail.finish();
+    if (!waiting) return waiting.error();
+    report_.staff_actions = trail.rows();
+    report_.staff_actions_waiting = *waiting;
     return core::Done{};
   }
 
@@ -412,6 +427,7 @@ class Audit {
   const AuditRequest& request_;
   db::Snapshot snapshot_;
   PostingAudit postings_;
+  std::vector<std::pair<std::uint64_t, journal::StaffActionsEntry>> staff_actions_;
   std::map<RunId, journal::RunEntry> runs_;
   std::vector<ClaimedSegment> segments_;  // in the order of the log
   std::vector<journal::SegmentInfo> expected_info_;

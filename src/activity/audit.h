@@ -7,6 +7,7 @@
 //   records    every record hashes into its segment's Merkle root; counts, milligrams and points add up per segment and per run; the
 //              milligrams are recomputed by the very methodology version that the record names (activity/recheck.h says what that proves)
 //   postings   what each run posted to each person is the sum of the run's records of that person, asset by asset, debts included
+//   staff      the acts of staff are those whose Merkle roots the log has (identity/trail.h)
 //   balances   ledger::check(): every account is the sum of its postings, every asset sums to zero
 //
 // Reads one snapshot of the database and writes nothing. Memory does not grow with the records, whose sums wait in a temporary file beyond
@@ -42,6 +43,7 @@ struct AuditReport {
   std::uint64_t not_alone = 0;       // adjustments and savings from readings, which depend on other records: `resettle` judges those
   std::uint64_t people_of_runs = 0;  // (person, run) pairs whose postings were compared
   std::int64_t milligrams = 0, points = 0;
+  std::int64_t staff_actions = 0, staff_actions_waiting = 0;  // in the log, and not yet
 };
 
 /// Errors: refused verify.* naming the first divergence, and those of the journal's files.

@@ -82,6 +82,7 @@ void Packer::pack(const RecordBatch& batch, std::size_t i, std::uint16_t rule) {
   keys_.push_back(batch.event[i]);
   if (!batch.reversal.empty() && batch.reversal[i] != 0) reversals_.push_back(batch.event[i]);
   const std::uint64_t object = RowView(words, shared_.layout).object();
+  // A meter comes with each of its readings: look_back() gathers those by the day.
   if (object != 0 && shared_.rules->rule(rule).part != Part::reading) keys_.push_back(object);
 }
 

@@ -1,5 +1,7 @@
 #include "activity/look_back.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -13,7 +15,8 @@ namespace tanhui::activity {
 namespace {
 
 using journal::Column;
-constexpr journal::ColumnSet kKeyColumns{Column::person, Column::event, Column::object};
+constexpr journal::ColumnSet kKeyColumns{Column::person, Column::event, Column::object, Column::activity};
+constexpr journal::ColumnSet kMeterColumns{Column::person, Column::object, Column::activity};
 constexpr journal::ColumnSet kRuleColumns{Column::person,   Column::event,  Column::object,     Column::start,
                                           Column::activity, Column::region, Column::methodology};
 constexpr core::Millis kBeyondADay = core::kMillisPerDay - 1;
@@ -34,6 +37,9 @@ class Backward {
     const bool everything = candidates.size() > Packer::kCandidatesMax;
     if (!everything) result.repeated = std::make_unique<KeySet>(candidates);
     if (everything || !result.repeated->empty()) note_fresh_uses(result.repeated.get());
+    if (input_.fresh->rows() > 0 && any_readings()) {
+      if (auto status = note_meter_days(); !status) return status.error();
+    }
     const Contested contested = find_contested(uses_);
 
     std::vector<core::Day> touched = input_.touched;
@@ -107,12 +113,14 @@ class Backward {
             if (candidates.size() <= Packer::kCandidatesMax) candidates.push_back(key);
           };
           note(columns.event[i], false);
-          if (columns.object.empty() || columns.object[i] == 0) continue;
-          const std::uint64_t object = columns.object[i];
-          note(object, true);
-          if (!freed.holds(object)) continue;
-          if (!input_.filter->may_hold(object)) write_use(writer, KeyUse::of(object, columns.person[i], segment.day, earlier, true));
-          write_use(writer, KeyUse::of(object, columns.person[i], segment.day, false, true));
+          const std::uint64_t claimed = booked_claim(columns, i, segment.day);
+          if (claimed == 0) continue;
+          const bool reading = input_.rules->is_reading(columns.activity[i]);
+          if (!reading) note(claimed, true);
+          if (!freed.holds(claimed)) continue;
+          if (reading || !input_.filter->may_hold(claimed))
+            write_use(writer, KeyUse::of(claimed, columns.person[i], segment.day, earlier, true));
+          write_use(writer, KeyUse::of(claimed, columns.person[i], segment.day, false, true));
         }
         return core::Status(core::Done{});
       });
@@ -121,7 +129,12 @@ class Backward {
     return core::Done{};
   }
 
-  // Objects of earlier records that new ones take back. A reversal need not name the object, and others may have lost it.
+  std::uint64_t booked_claim(const journal::Columns& columns, std::size_t i, core::Day day) const {
+    if (columns.object.empty() || columns.object[i] == 0) return 0;
+    return input_.rules->is_reading(columns.activity[i]) ? meter_day_key(columns.object[i], day) : columns.object[i];
+  }
+
+  // What earlier records claim that new ones take back. A reversal need not name the object, and others may have lost it.
   core::Result<std::vector<std::uint64_t>> find_freed() {
     std::vector<std::uint64_t> freed;
     if (input_.reversals.empty()) return freed;
@@ -129,7 +142,7 @@ class Backward {
     for (const auto& segment : input_.segments) {
       auto status = each_row_group(segment, kKeyColumns, [&](const journal::Columns& columns) {
         for (std::size_t i = 0; i < columns.object.size(); ++i) {
-          if (columns.object[i] != 0 && reversals.holds(columns.event[i])) freed.push_back(columns.object[i]);
+          if (columns.object[i] != 0 && reversals.holds(columns.event[i])) freed.push_back(booked_claim(columns, i, segment.day));
         }
         return core::Status(core::Done{});
       });
@@ -148,6 +161,38 @@ class Backward {
         write_use(writer, KeyUse::of(view.object(), row.person, day, false, true));
       }
     });
+  }
+
+  bool any_readings() const {
+    const std::span<const ActRule> rules = input_.rules->rules();
+    return std::any_of(rules.begin(), rules.end(), [](const ActRule& rule) { return rule.part == Part::reading; });
+  }
+
+  // Who reads which meter on the days of new readings. Earlier readings of other days compete with none of them.
+  core::Status note_meter_days() {
+    const std::span<const ActRule> rules = input_.rules->rules();
+    DistinctUses distinct(uses_);
+    const auto add_fresh = [&](const RowView& view) {
+      const Row& row = view.row();
+      if (rules[row.rule].part != Part::reading || row.reversal()) return;
+      const core::Day day = input_.zone.local_day(row.start_ms());
+      const std::uint64_t claimed = claim_key(view.object(), rules[row.rule], day);
+      if (claimed != 0) distinct.add(KeyUse::of(claimed, row.person, day, false, true));
+    };
+    each_row(*input_.fresh, input_.fresh_layout, add_fresh);
+    for (const auto& segment : input_.segments) {
+      if (!std::binary_search(input_.touched.begin(), input_.touched.end(), segment.day)) continue;
+      auto status = each_row_group(segment, kMeterColumns, [&](const journal::Columns& columns) {
+        for (std::size_t i = 0; i < columns.object.size(); ++i) {
+          if (columns.object[i] == 0 || !input_.rules->is_reading(columns.activity[i])) continue;
+          distinct.add(KeyUse::of(meter_day_key(columns.object[i], segment.day), columns.person[i], segment.day, true, true));
+        }
+        return core::Status(core::Done{});
+      });
+      if (!status) return status;
+    }
+    distinct.flush();
+    return core::Done{};
   }
 
   static void write_use(Shuffle::Writer& writer, const KeyUse& use) { new (writer.add(use.key)) KeyUse(use); }
@@ -169,13 +214,15 @@ class Backward {
     journal::Columns columns;
     for (std::size_t group = 0; group < opened.row_groups(); ++group) {
       if (auto status = opened.read(group, wanted, *input_.names, columns); !status) return status;
-      if (input_.names->reasons.size() > kReasons || input_.names->outcomes.size() > kOutcomes ||
-          input_.names->sources.size() > kSourcesMax) {
-        return core::Error{core::ErrorCode::refused,
-                           "account.newer-journal",
-                           fmt::format("{} holds outcomes or reasons that this version does not know", segment.info.path.string()),
-                           "use the version of tanhui that wrote it, or a newer one",
-                           {{"segment", segment.info.path.string()}}};
+      const journal::Names& names = *input_.names;
+      if (names.reasons.size() > kReasons || names.outcomes.size() > kOutcomes || names.evidences.size() > kEvidences ||
+          names.sources.size() > kSourcesMax) {
+        return core::Error{
+            core::ErrorCode::refused,
+            "account.newer-journal",
+            fmt::format("{} holds outcomes, reasons or grades of evidence that this version does not know", segment.info.path.string()),
+            "use the version of tanhui that wrote it, or a newer one",
+            {{"segment", segment.info.path.string()}}};
       }
       if (auto status = use(columns); !status) return status;
     }
@@ -193,6 +240,7 @@ class Backward {
       }
       auto status = each_row_group(segment, journal::ColumnSet::all(), [&](const journal::Columns& columns) -> core::Status {
         for (std::size_t i = 0; i < columns.size(); ++i) {
+          if (const auto column = impossible(columns, i)) return damaged(segment, *column);
           const auto rule = rule_of(columns, i);
           if (!rule) return rule.error();
           pack_booked(columns, i, *rule, writer->add(columns.person[i].high));
@@ -204,6 +252,31 @@ class Backward {
     return core::Done{};
   }
 
+  // The first column of a row whose value no run writes, and a packed row has no room for: the file was damaged or is not ours.
+  std::optional<Column> impossible(const journal::Columns& columns, std::size_t i) const {
+    const journal::Names& names = *input_.names;
+    const auto within = [](std::int64_t value, std::int64_t least, std::int64_t beyond) {
+      return value == journal::kMissing || (least <= value && value < beyond);
+    };
+    if (columns.start_ms[i] < 0 || columns.start_ms[i] >= kStartLimit) return Column::start;
+    if (!within(columns.duration_ms[i], 0, kDurationLimit)) return Column::duration_ms;
+    if (!within(columns.quantity[i], 0, kQuantityLimit)) return Column::quantity;
+    if (columns.points[i] != std::int32_t(columns.points[i])) return Column::points;
+    if (columns.source[i] >= names.sources.size()) return Column::source;
+    if (columns.evidence[i] >= names.evidences.size()) return Column::evidence;
+    if (columns.outcome[i] >= names.outcomes.size()) return Column::outcome;
+    if (columns.reason[i] >= names.reasons.size()) return Column::reason;
+    return std::nullopt;
+  }
+  static core::Error damaged(const journal::CataloguedSegment& segment, Column column) {
+    return {core::ErrorCode::refused,
+            "account.segment-damaged",
+            fmt::format("'{}' has a row whose {} is none that a run writes", segment.info.path.string(), name(column)),
+            "find out with `tanhui verify --all` what was changed, and restore the file from a copy",
+            {{"path", segment.info.path.string()}, {"column", std::string(name(column))}}};
+  }
+
+  // A null or a word that is nowhere is a methodology that is not in the library, too.
   core::Result<RuleBook::BookedRule> rule_of(const journal::Columns& columns, std::size_t i) {
     const core::Day day = input_.zone.local_day(columns.start_ms[i]);
     const std::uint64_t what =
@@ -214,9 +287,12 @@ class Backward {
       last_key_ = key;
       return last_rule_ = known->second;
     }
+    const auto word = [](const std::vector<std::string>& words, std::size_t index) {
+      return index < words.size() ? std::string_view(words[index]) : std::string_view("(none)");
+    };
     const journal::Names& names = *input_.names;
-    auto rule =
-        input_.rules->find_booked(names.methodologies[columns.methodology[i]], columns.activity[i], names.regions[columns.region[i]], day);
+    auto rule = input_.rules->find_booked(word(names.methodologies, columns.methodology[i]), columns.activity[i],
+                                          word(names.regions, columns.region[i]), day);
     if (rule) rules_[key] = *rule;
     return rule;
   }
@@ -231,8 +307,15 @@ class Backward {
       const Row& row = view.row();
       claims.push_back({row.person, act_of(view, rules[row.rule], input_.priority(row.source()), input_.zone, earlier)});
     };
+    const auto claims_contested = [&](const RowView& view) {
+      if (view.object() == 0) return false;
+      const ActRule& rule = rules[view.row().rule];
+      const core::Day day = rule.part == Part::reading ? input_.zone.local_day(view.row().start_ms()) : core::Day{};
+      const std::uint64_t claimed = claim_key(view.object(), rule, day);
+      return claimed != 0 && objects.holds(claimed);
+    };
     const auto is_contested = [&](const RowView& view, bool earlier) {
-      const bool object = view.object() != 0 && objects.holds(view.object());
+      const bool object = claims_contested(view);
       if (!object && !events.holds(view.row().event)) return false;
       if (earlier && refused_now(view, rules[view.row().rule]) != Reason::none) return false;
       if (object) claiming.insert(view.row().event);
@@ -250,7 +333,7 @@ class Backward {
     });
     // Reversals that do not name the object. One that is beyond the days in view is known by what it did.
     const auto take_reversal = [&](const RowView& view, bool earlier) {
-      const bool taken = events.holds(view.row().event) || (view.object() != 0 && objects.holds(view.object()));
+      const bool taken = events.holds(view.row().event) || claims_contested(view);
       if (view.row().reversal() && !taken && claiming.contains(view.row().event)) claim(view, earlier);
     };
     each_row(*input_.fresh, input_.fresh_layout, [&](const RowView& view) { take_reversal(view, false); });

@@ -27,9 +27,9 @@ struct LookBackInput {
   const KeyFilter* filter = nullptr;      // of the new records; null when there are none
   std::vector<std::uint64_t> candidates;  // keys that may repeat; beyond Packer::kCandidatesMax: all may
   std::vector<std::uint64_t> reversals;   // event keys that new records take back
-  std::vector<core::Day> touched;
-  std::optional<Days> corrects;  // the rule book's new corrections apply to records of these days
-  int margin_days = 0;           // 0: as many as the rules need
+  std::vector<core::Day> touched;         // days of new records, sorted
+  std::optional<Days> corrects;           // the rule book's new corrections apply to records of these days
+  int margin_days = 0;                    // 0: as many as the rules need
   RuleBook* rules = nullptr;
   journal::Names* names = nullptr;  // grows by words only the journal knows
   std::function<std::uint8_t(std::uint16_t source)> priority;
@@ -50,7 +50,8 @@ struct LookBack {
 /// Days on both sides that decisions of a day can depend on.
 int margin_of(std::span<const ActRule> rules);
 
-/// Errors: a segment that is damaged, and those of RuleBook::find_booked.
+/// Errors: a segment that cannot be read; account.segment-damaged (a row that no run writes), account.newer-journal; those of
+/// RuleBook::find_booked.
 core::Result<LookBack> look_back(LookBackInput input);
 
 }  // namespace tanhui::activity

@@ -30,6 +30,7 @@ namespace {
 
 constexpr Layout kFreshLayout{.object = true, .extras = kExtraQuantities, .booked = false};
 constexpr std::size_t kUnbookedMax = 200'000;       // postings that wait for their balances
+constexpr std::size_t kBookedTogether = 4'096;      // of them in one commit
 constexpr std::size_t kSealedTogether = 64 * 1024;  // rows that are columns at a time
 
 using journal::Column;
@@ -53,6 +54,11 @@ std::vector<SourceName> sources_of(const identity::Programme& programme) {
   std::vector<SourceName> sources;
   for (const auto& source : programme.sources) sources.push_back({source.id, evidence_of(source.evidence)});
   return sources;
+}
+
+OpenWindowSettings with_days(OpenWindowSettings settings, const identity::Programme& programme) {
+  if (settings.open_days == 0) settings.open_days = int(programme.open_days);
+  return settings;
 }
 
 core::Error full(std::size_t bytes) {
@@ -121,7 +127,7 @@ class LoadedWindow final : public OpenWindow {
       : instance_(instance),
         programme_(programme),
         library_(library),
-        settings_(settings),
+        settings_(with_days(settings, programme)),
         zone_(std::move(zone)),
         names_(activities_of(library), sources_of(programme)),
         selection_(library, enabled_of(programme.methodologies)),
@@ -206,12 +212,13 @@ class LoadedWindow final : public OpenWindow {
 
   bool books_due(core::Millis now_ms) const override {
     return open_run_ && open_run_->unbooked() > 0 &&
-           (now_ms < booked_ms_ || now_ms - booked_ms_ >= settings_.book_every_ms || open_run_->unbooked() >= kUnbookedMax);
+           (open_run_->booking() || now_ms < booked_ms_ || now_ms - booked_ms_ >= settings_.book_every_ms ||
+            open_run_->unbooked() >= kUnbookedMax);
   }
   bool book(db::Transaction& tx, core::Millis now_ms) override {
     if (!books_due(now_ms)) return false;
-    open_run_->book(tx);
-    booked_ms_ = now_ms;
+    if (!open_run_->booking()) booked_ms_ = now_ms;
+    open_run_->book(tx, kBookedTogether);
     return true;
   }
 
@@ -982,6 +989,53 @@ core::Result<std::unique_ptr<OpenWindow>> OpenWindow::open(identity::Instance& i
   auto window = std::make_unique<LoadedWindow>(instance, programme, library, settings, *std::move(zone));
   if (auto status = window->load(now_ms); !status) return status.error();
   return std::unique_ptr<OpenWindow>(std::move(window));
+}
+
+std::vector<std::string> open_windows(db::Reader& reader) {
+  std::vector<std::string> programmes;
+  reader.each("SELECT programme FROM open_window UNION SELECT programme FROM waiting_batch ORDER BY programme",
+              [&](const db::Row& row) { programmes.push_back(row.get<std::string>(0)); });
+  return programmes;
+}
+
+core::Status each_open_record(db::Reader& reader, std::string_view programme,
+                              const std::function<void(const RowView&, const OpenWords&)>& visit) {
+  OpenWords words;
+  OpenBatchReader batches([&](Word kind, std::string_view text) {
+    auto& texts = words.texts[std::size_t(kind)];
+    texts.emplace_back(text);
+    return std::uint16_t(texts.size() - 1);
+  });
+  core::Status status = core::Done{};
+  reader.each(
+      "SELECT bytes FROM open_batch WHERE programme = $1 ORDER BY batch",
+      [&](const db::Row& row) {
+        if (!status) return;
+        const auto rows = batches.read(row.bytes(0), kBookedLayout);
+        if (!rows) {
+          status = rows.error();
+          return;
+        }
+        for (std::size_t at = 0; at < rows->size(); at += OpenRows::kWords) visit(RowView(rows->data() + at, kBookedLayout), words);
+      },
+      programme);
+  return status;
+}
+
+core::Result<SealReport> seal_left_open(identity::Instance& instance, const identity::Programme& programme,
+                                        const methodology::Library& library, core::Millis now_ms) {
+  if (!instance.database().find<std::int64_t>("SELECT 1 FROM open_window WHERE programme = $1", programme.id)) return SealReport{};
+  auto window = OpenWindow::open(instance, programme, library, {}, now_ms);
+  if (!window) return window.error();
+  return (*window)->seal(now_ms);
+}
+
+core::Result<std::optional<AccountReport>> settle_left_open(identity::Instance& instance, const identity::Programme& programme,
+                                                            const methodology::Library& library, core::Millis now_ms) {
+  auto window = OpenWindow::open(instance, programme, library, {}, now_ms);
+  if (!window) return window.error();
+  if (auto sealed = (*window)->seal(now_ms); !sealed) return sealed.error();
+  return (*window)->settle_waiting(now_ms);
 }
 
 }  // namespace tanhui::activity

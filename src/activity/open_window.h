@@ -15,6 +15,7 @@
 // One thread at a time. Bodies may be read meanwhile by others (activity/body_reader.h).
 #pragma once
 #include <array>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -25,6 +26,7 @@
 #include "activity/intake.h"
 #include "activity/person_stage.h"
 #include "activity/record.h"
+#include "activity/row.h"
 #include "core/result.h"
 #include "db/db.h"
 #include "identity/instance.h"
@@ -34,7 +36,7 @@
 namespace tanhui::activity {
 
 struct OpenWindowSettings {
-  int open_days = 3;                                // today and the days before it that take records at once
+  int open_days = 0;  // today and the days before it that take records at once; 0: as many as the programme says
   std::size_t memory_bytes = std::size_t{1} << 30;  // of the rows in memory; beyond it nothing is taken until the window was sealed
   core::Millis book_every_ms = 500;                 // balances follow credits at the latest after so long
   unsigned threads = 2;                             // of runs
@@ -74,6 +76,31 @@ struct SealReport {
   std::uint64_t rows = 0, segments = 0;
   double seconds = 0;
 };
+
+/// Programmes with records that were credited and are not sealed, or that wait for a run.
+std::vector<std::string> open_windows(db::Reader& reader);
+
+/// The words of a record that is read from a batch.
+class OpenWords {
+ public:
+  std::string activity(const Row& row) const { return texts[0][row.activity()]; }
+  std::string source(const Row& row) const { return texts[1][row.source()]; }
+  std::string region(const Row& row) const { return texts[2][row.region]; }
+  std::string methodology(const Row& row) const { return row.rule == 0xFFFF ? "" : texts[3][row.rule]; }
+  std::array<std::vector<std::string>, 4> texts = {};
+};
+/// All records of the open window of a programme as SQL has them, in the order in which they were credited: for statements and audits that
+/// are made elsewhere than in the service. Errors: refused open-window.damaged.
+core::Status each_open_record(db::Reader& reader, std::string_view programme,
+                              const std::function<void(const RowView&, const OpenWords&)>& visit);
+
+/// For runs and commands while no service runs on the instance, with its run lock held: what a service left open is sealed, so that a run
+/// sees it. Nothing when there is nothing. What waits goes on waiting.
+core::Result<SealReport> seal_left_open(identity::Instance& instance, const identity::Programme& programme,
+                                        const methodology::Library& library, core::Millis now_ms);
+/// The same, and then a run decides what waits.
+core::Result<std::optional<AccountReport>> settle_left_open(identity::Instance& instance, const identity::Programme& programme,
+                                                            const methodology::Library& library, core::Millis now_ms);
 
 class OpenWindow {
  public:

@@ -160,6 +160,24 @@ TEST(OpenWindow, AProcessThatEndsLosesNothing) {
   expect_audited(city, programme());
 }
 
+TEST(OpenWindow, ARunSeesWhatAServiceLeftOpen) {
+  City city;
+  const std::string ride = row("r1", "metro-gate", "li", "metro-ride", 8 * 60, 8 * 60 + 30, 10'000);
+  std::int64_t credited = 0;
+  {
+    Counter counter(city, programme(), kAllDays);
+    credited = counter.take(ride).answer.milligrams;
+  }
+  EXPECT_EQ(open_windows(city.instance().database()), std::vector<std::string>{"wuhan-demo"});
+  AccountRequest dry;
+  dry.dry_run = true;
+  EXPECT_EQ(city.try_account({ride}, dry).error().id, "account.window-open");
+  EXPECT_EQ(count(city.account({ride}), Outcome::duplicate, Reason::same_event), 1u);
+  EXPECT_EQ(city.milligrams(), credited);
+  EXPECT_TRUE(open_windows(city.instance().database()).empty());
+  expect_audited(city, programme());
+}
+
 TEST(OpenWindow, ABetterReportThatComesLaterTakesTheCreditAway) {
   City city;
   Counter counter(city, programme(), kAllDays);

@@ -333,6 +333,7 @@ void PersonStage::settle(const core::PersonKey& person) {
   }
   if (!input_.verdicts.empty()) apply_verdicts(person);
   reconciler_.settle_reversals(acts_);
+  if (!input_.verdicts.meter_days.empty()) lose_meter_days(person);
   if (any_objects_) settle_objects();
   if (any_parts_) {
     pair_taps(acts_, input_.rules->rules());
@@ -357,7 +358,8 @@ bool PersonStage::stands(const Act& act, const Booked& booked) const {
     case Reason::event_reused:
       return !input_.verdicts.event_owner.contains(act.event);
     case Reason::same_object:
-      return !input_.verdicts.judged_objects.contains(act.object) && nobody([&](const Act& other) { return other.event == booked.winner; });
+      return !input_.verdicts.judged_objects.contains(claim_key(act.object, input_.rules->rules()[act.rule], act.day)) &&
+             nobody([&](const Act& other) { return other.event == booked.winner; });
     case Reason::reversed:
       return nobody([&](const Act& other) { return other.event == act.event && other.reversal; });
     case Reason::same_event:
@@ -379,13 +381,19 @@ void PersonStage::apply_verdicts(const core::PersonKey& person) {
       act.decide(Outcome::held, Reason::event_reused);
       continue;
     }
-    const auto meter = act.object == 0 ? verdicts.meter_owner.end() : verdicts.meter_owner.find(act.object);
-    if (meter != verdicts.meter_owner.end() && meter->second != person) {
-      act.decide(Outcome::duplicate, Reason::same_object);
-      continue;
-    }
     const auto lost = act.reversal ? verdicts.lost_object.end() : verdicts.lost_object.find(act.event);
     if (lost != verdicts.lost_object.end()) act.decide(Outcome::duplicate, Reason::same_object, lost->second);
+  }
+}
+
+// Readings of days that are somebody else's. Those that were taken back are not among them: nobody lost what he did not claim.
+void PersonStage::lose_meter_days(const core::PersonKey& person) {
+  for (Act& act : acts_) {
+    const ActRule& rule = input_.rules->rules()[act.rule];
+    if (!act.open() || rule.part != Part::reading) continue;
+    const auto day = input_.verdicts.meter_days.find({claim_key(act.object, rule, act.day), rule.collision.group});
+    if (day != input_.verdicts.meter_days.end() && day->second.owner != person)
+      act.decide(Outcome::duplicate, Reason::same_object, day->second.event);
   }
 }
 

@@ -128,6 +128,7 @@ class PersonStage {
   void settle_objects();
   bool stands(const Act& act, const Booked& booked) const;
   void apply_verdicts(const core::PersonKey& person);
+  void lose_meter_days(const core::PersonKey& person);
   void book(const core::PersonKey& person, PartitionResult& result);
   void book_fresh(const core::PersonKey& person, const Act& act, PartitionResult& result);
   void book_earlier(const core::PersonKey& person, const Act& act, PartitionResult& result);

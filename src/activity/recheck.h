@@ -6,10 +6,11 @@
 // meter readings and adjustments (later revisions), which depend on other rows; that the record came from its source; that it deserved its
 // outcome; its points.
 //
-// By person (resettle). All records of each person, revisions folded into one, go through reconciliation, caps and points again, by the
-// versions and corrections that stand, and must end as they are booked: outcome, milligrams and points. That covers taps, readings, caps,
-// collisions, points and adjustments. Not proven: who keeps an event id or object that several people claim (what was decided stands), and
-// nothing about records that a rule of the programme (source priority, points) would decide otherwise today than it did: they differ.
+// By person (resettle; `tanhui verify --all --settle`). All records of each person, revisions folded into one, go through reconciliation,
+// caps and points again, by the versions and corrections that stand, and must end as they are booked: outcome, milligrams and points. That
+// covers taps, readings, caps, collisions, points and adjustments. Not proven: who keeps an event id, an object or a meter's day that
+// several people claim (what was decided stands), and nothing about records that a rule of the programme (source priority, points) would
+// decide otherwise today than it did: they differ.
 #pragma once
 #include <cstdint>
 #include <functional>

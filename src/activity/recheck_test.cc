@@ -196,5 +196,37 @@ TEST(Resettle, FindsAMilligramOrAPointInReadingsAdjustmentsAndCappedRecords) {
   }
 }
 
+TEST(LookBack, ARowThatNoRunWritesIsRefused) {
+  City city(everything());
+  city.header(kWideHeader);
+  const auto ride = [](std::string event) {
+    return text({std::move(event), "metro-gate", "wang", "metro-ride", "420100", 480, 510, 9000});
+  };
+  city.account({ride("a")});
+  const Journal good(city, "everything");
+  const struct {
+    const char* why;
+    const char* error;
+    void (*change)(journal::Columns&);
+  } rows[] = {
+      {"no methodology", "account.methodology-gone", [](journal::Columns& c) { c.methodology[0] = journal::kNoName; }},
+      {"an amount beyond 32 bits", "account.segment-damaged", [](journal::Columns& c) { c.quantity[0] = std::int64_t{1} << 40; }},
+      {"less than nothing", "account.segment-damaged", [](journal::Columns& c) { c.quantity[0] = -1; }},
+      {"twenty days", "account.segment-damaged", [](journal::Columns& c) { c.duration_ms[0] = 20 * core::kMillisPerDay; }},
+      {"too many points", "account.segment-damaged", [](journal::Columns& c) { c.points[0] = std::int64_t{1} << 31; }},
+      {"before 1970", "account.segment-damaged", [](journal::Columns& c) { c.start_ms[0] = -1; }},
+  };
+  for (const auto& [why, error, change] : rows) {
+    Journal bad = good;
+    change(bad.rows[0]);
+    bad.write(city, 0);
+    const auto report = city.try_account({ride("b")});
+    ASSERT_FALSE(report) << why;
+    EXPECT_EQ(report.error().id, error) << why;
+  }
+  good.write(city, 0);
+  EXPECT_TRUE(city.try_account({ride("b")}));
+}
+
 }  // namespace
 }  // namespace tanhui::activity

@@ -16,6 +16,7 @@ std::string_view name(Outcome outcome);
 
 /// How the act was observed; a better observation wins a collision (metered > inferred > declared).
 enum class Evidence : std::uint8_t { metered, inferred, declared };
+constexpr std::size_t kEvidences = 3;
 std::string_view name(Evidence evidence);
 
 /// Why a record ended as it did. Ids are stable: they stand in reports, rejects files and the journal.

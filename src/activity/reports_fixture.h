@@ -87,6 +87,19 @@ class Reports {
       }
     }
   }
+  // One meter, reported for three people by three partners, with gaps.
+  void shared_meters() {
+    for (int who = 0; who < 3; ++who) {
+      const std::string from = std::array{"metro-gate", "alipay", "map-app"}[std::size_t(who)];
+      for (int half = 0; half < 2 * 14; ++half) {
+        if (any(60) == 0) continue;
+        const std::string grade = any(60) == 0 ? "inferred" : "metered";
+        add({event("shared"), from, fmt::format("p{}", who), "meter-reading", "310000", 720 * half, 720 * (half + 1), 2000 + any(4000),
+             grade, "", "everybodys"},
+            50);
+      }
+    }
+  }
   void books() {  // some sold by two people, some beyond the day's twenty
     for (int i = 0; i < 40; ++i)
       add({event("book"), source(), person(), "secondhand-book", "420100", any(3 * 1440), -1, 1 + any(12), evidence(), "",

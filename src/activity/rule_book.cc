@@ -156,6 +156,8 @@ std::uint16_t RuleBook::make(const methodology::Methodology& method, std::uint16
   rule.part = part_of(type);
   rule.limits = limits_of(method, *served);
   rule.cap = {method.cap.acts.value_or(kNoLimit), served->cap_quantity.value_or(kNoLimit), method.cap.reduction_mg.value_or(kNoLimit)};
+  if (const auto cap = lookup_.caps.find(act); cap != lookup_.caps.end())
+    rule.cap = {std::min(rule.cap.acts, cap->second.acts), rule.cap.quantity, std::min(rule.cap.milligrams, cap->second.milligrams)};
   const methodology::DoubleCounting& counting = method.double_counting;
   if (!counting.group().empty()) {
     rule.collision.group = std::uint8_t(intern(groups_, counting.group()));

@@ -22,11 +22,12 @@ namespace tanhui::activity {
 
 class RuleBook {
  public:
-  /// How a trial programme looks up methods: every region as one, every day as one (identity::Trial).
+  /// What a programme adds: how a trial looks up methods (every region as one, every day as one: identity::Trial), and its own caps.
   struct Lookup {
     std::string as_region;                         // empty: the record's own
     std::map<std::size_t, std::string> elsewhere;  // by the activity an act is quantified as
     std::optional<core::Day> as_day;               // the day that decides validity and factors, instead of the record's own
+    std::map<std::size_t, Cap> caps = {};          // by the activity an act is quantified as; the stricter limit counts
   };
   RuleBook(const methodology::Library& library, const methodology::Selection& selection, Lookup lookup);
 
@@ -49,6 +50,10 @@ class RuleBook {
   /// Exact milligrams of many acts of one rule: one column per quantity of its activity.
   void quantify(std::uint16_t rule, std::span<const std::span<const std::int64_t>> quantities, std::span<std::int64_t> milligrams) const;
   std::size_t quantities(std::uint16_t rule) const { return made_[rule].quantities; }
+  /// Whether records of this activity are meter readings. False for one the library does not know.
+  bool is_reading(std::uint16_t activity) const {
+    return activity < library_.activities().size() && library_.activities()[activity].readings.has_value();
+  }
   /// "cn-420100-rail-2024@1" of each methodology that has a rule, by ActRule::methodology.
   const std::vector<std::string>& methodologies() const { return methodology_names_; }
   const std::vector<std::string>& categories() const { return categories_; }

@@ -20,6 +20,7 @@ namespace {
 using core::Error, core::ErrorCode;
 
 constexpr const char* kDatabase = "tanhui.db";
+constexpr const char* kMasterKeys = "master.key";
 constexpr const char* kKeys[] = {"secret.key", "log.key", "log.key.next"};
 
 /// A folder that takes its name when it is complete, and is gone otherwise.
@@ -70,6 +71,11 @@ void copy_private(const fs::path& from, const fs::path& to) {
 void copy_keys(const fs::path& from, const fs::path& to) {
   for (const char* key : kKeys)
     if (fs::exists(from / key)) copy_private(from / key, to / key);
+}
+
+/// After the accounts: what was wrapped by a master key made meanwhile must open from the copy too. Older ones are retired days later.
+void copy_master_keys(const fs::path& from, const fs::path& to) {
+  if (fs::exists(from / kMasterKeys)) copy_private(from / kMasterKeys, to / kMasterKeys);
 }
 
 /// The log's files are written from the database after a commit and only grow: taken first, they are never ahead of it.
@@ -218,6 +224,7 @@ core::Result<Summary> make_backup(identity::Instance& instance, const fs::path& 
   copy_keys(instance.folder(), draft.folder());
   copy_log(instance.folder(), draft.folder());
   if (const auto saved = db::save_to_file(instance.database(), draft.folder() / kDatabase); !saved) return saved.error();
+  copy_master_keys(instance.folder(), draft.folder());
   fs::create_directories(draft.folder() / "journal");
   Summary summary;
   {
@@ -252,6 +259,7 @@ core::Result<Summary> restore(const fs::path& from, const fs::path& folder, std:
   if (const auto vacant = check_vacant(folder); !vacant) return vacant.error();
   Draft draft(folder);
   copy_keys(from, draft.folder());
+  copy_master_keys(from, draft.folder());
   copy_log(from, draft.folder());
   copy_private(from / kDatabase, draft.folder() / kDatabase);
   auto restored = check_restored(from, draft.folder());

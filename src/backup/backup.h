@@ -3,7 +3,8 @@
 //
 // A backup is a folder that is an instance itself, whatever store the original has its accounts on:
 //   tanhui.db     everything that was committed at one moment, a SQLite database (`tanhui --instance BACKUP balance` reads it)
-//   secret.key    mode 0600, and log.key where there is one: who holds the backup holds the instance
+//   secret.key    mode 0600, and log.key and master.key where there are any: who holds the backup holds the instance. A person who is
+//                 erased later is in it still, and it opens what it holds: erase again after a restore (docs/privacy.md)
 //   journal/      the segments that tanhui.db names: hard links where the file system allows, for they never change
 //   log/          the public files of the log as they were just before
 #pragma once

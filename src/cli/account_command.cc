@@ -39,7 +39,7 @@ int run(const Options& options, const Shell& shell) {
   }
   const auto programme_id = programme_of(options, request.profile);
   if (!programme_id) return complain(programme_id.error(), shell.chinese());
-  const auto programme = shell.programme(*programme_id);
+  const auto programme = shell.open_programme(*programme_id);
   if (!programme) return complain(programme.error(), shell.chinese());
   const auto library = shell.library();
   if (!library) return complain(library.error(), shell.chinese());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "activity/account_json.h"
 #include "cli/shell.h"
 #include "cli/table.h"
 
@@ -101,22 +102,6 @@ std::string change_text(const AccountReport& report, const identity::Programme& 
   return text;
 }
 
-boost::json::array changes_json(const AccountReport& report) {
-  boost::json::array changes;
-  for (const auto& [key, change] : report.tally.changes) {
-    changes.push_back({{"activity", report.names.activities[key.activity]},
-                       {"methodology_before", report.methodologies[key.methodology_before]},
-                       {"methodology", report.methodologies[key.methodology_after]},
-                       {"records", change.records},
-                       {"adjusted", change.adjusted},
-                       {"milligrams_before", change.milligrams_before},
-                       {"milligrams", change.milligrams_after},
-                       {"points_before", change.points_before},
-                       {"points", change.points_after}});
-  }
-  return changes;
-}
-
 std::string change_json(const AccountReport& report, const identity::Programme& programme) {
   const Tally& tally = report.tally;
   boost::json::array turned;
@@ -141,7 +126,7 @@ std::string change_json(const AccountReport& report, const identity::Programme& 
   json["adjusted"] = {{"records", tally.adjusted}, {"milligrams", tally.adjusted_milligrams}, {"points", tally.adjusted_points}};
   json["people"] = tally.people_adjusted;
   json["new_debts"] = report.debts;
-  json["changes"] = changes_json(report);
+  json["changes"] = activity::changes_json(report);
   json["outcomes"] = std::move(turned);
   json["journal"] = {{"segments", report.segments}, {"rows", report.segment_rows}, {"bytes", report.segment_bytes}};
   json["seconds"] = report.seconds();

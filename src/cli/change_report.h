@@ -14,7 +14,5 @@ std::string change_text(const activity::AccountReport& report, const identity::P
                         bool chinese);
 /// One JSON object; amounts are whole numbers of milligrams and points. Documented in docs/reports.md.
 std::string change_json(const activity::AccountReport& report, const identity::Programme& programme);
-/// Its list `changes`, which accounting reports carry too: how late records changed earlier ones.
-boost::json::array changes_json(const activity::AccountReport& report);
 
 }  // namespace tanhui::cli

@@ -14,11 +14,16 @@
 #include "cli/interrupt.h"
 #include "cli/methodology_commands.h"
 #include "cli/people_commands.h"
+#include "cli/person_commands.h"
 #include "cli/programme_commands.h"
+#include "cli/pseudonym_commands.h"
 #include "cli/recalculate_command.h"
 #include "cli/sample_commands.h"
 #include "cli/seal_command.h"
+#include "cli/serve_commands.h"
+#include "cli/setup_commands.h"
 #include "cli/shell.h"
+#include "cli/staff_commands.h"
 #include "cli/verify_commands.h"
 #include "core/invariant.h"
 
@@ -67,11 +72,16 @@ int parse_and_run(int argc, char** argv) {
   add_account_command(app, shell, exit_code);
   add_recalculate_command(app, shell, exit_code);
   add_people_commands(app, shell, exit_code);
+  add_person_commands(app, shell, exit_code);
   add_programme_commands(app, shell, exit_code);
+  add_setup_commands(app, shell, exit_code);
+  add_staff_commands(app, shell, exit_code);
+  add_pseudonym_commands(app, shell, exit_code);
   add_sample_commands(app, shell, exit_code);
   add_verify_commands(app, shell, exit_code);
   add_seal_command(app, shell, exit_code);
   add_backup_commands(app, shell, exit_code);
+  add_serve_commands(app, shell, exit_code);
   add_methodology_commands(app, exit_code, std::cout, std::cerr, &shell.home, &shell.language);
   try {
     app.parse(argc, argv);

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
+#include "activity/person_records.h"
 #include "activity/record.h"
 #include "cli/table.h"
-#include "journal/catalogue.h"
-#include "journal/segment.h"
 #include "ledger/ledger.h"
 
 namespace tanhui::cli {
@@ -20,47 +20,6 @@ struct Options {
   std::size_t limit = 30;
   std::int64_t top = 0;
 };
-
-/// A line of a statement: a record as one run booked it, or an adjustment.
-struct Line {
-  core::Millis start_ms = 0;
-  std::int64_t milligrams = 0, points = 0, quantity = 0;
-  std::uint64_t event = 0;
-  std::uint16_t revision = 0;
-  journal::RunId run = 0;
-  std::string programme, activity, source, methodology, outcome, reason;
-  core::Day day;
-};
-
-core::Result<std::vector<Line>> lines_of(identity::Instance& instance, const core::PersonKey& person, const Options& options,
-                                         core::Day first, core::Day last) {
-  std::vector<Line> lines;
-  journal::Names names;
-  journal::Columns columns;
-  for (const std::string& programme : journal::programmes_with_segments(instance.database())) {
-    if (!options.programme.empty() && programme != options.programme) continue;
-    for (const auto& segment : journal::files_between(instance.database(), programme, first, last)) {
-      if (person < segment.info.person_min || person > segment.info.person_max) continue;
-      auto reader = journal::SegmentReader::open(instance.journal() / segment.info.path);
-      if (!reader) return reader.error();
-      auto opened = *std::move(reader);
-      for (const std::size_t group : opened.row_groups_with(person, person)) {
-        if (auto status = opened.read(group, journal::ColumnSet::all(), names, columns); !status) return status.error();
-        const auto [from, to] = std::equal_range(columns.person.begin(), columns.person.end(), person);
-        for (auto i = std::size_t(from - columns.person.begin()); i < std::size_t(to - columns.person.begin()); ++i) {
-          lines.push_back({columns.start_ms[i], columns.milligrams[i], columns.points[i], columns.quantity[i], columns.event[i],
-                           columns.revision[i], columns.run.empty() ? segment.run : journal::RunId(columns.run[i]), programme,
-                           names.activities[columns.activity[i]], names.sources[columns.source[i]],
-                           columns.methodology[i] == journal::kNoName ? "" : names.methodologies[columns.methodology[i]],
-                           names.outcomes[columns.outcome[i]], names.reasons[columns.reason[i]], segment.day});
-        }
-      }
-    }
-  }
-  std::sort(lines.begin(), lines.end(),
-            [](const Line& a, const Line& b) { return std::tuple(b.start_ms, a.revision) < std::tuple(a.start_ms, b.revision); });
-  return lines;
-}
 
 std::string asset_text(const ledger::Asset& asset, bool chinese) {
   if (asset.kind == ledger::AssetKind::points) {
@@ -76,15 +35,15 @@ std::string amount_text(const ledger::Asset& asset, std::int64_t amount) {
   return asset.kind == ledger::AssetKind::points ? grouped(amount) : kilograms(amount) + " kg";
 }
 
-std::string outcome_text(const Line& line, bool chinese) {
+std::string outcome_text(const activity::PersonRecord& line, bool chinese) {
   for (std::size_t reason = 0; chinese && reason < activity::kReasons; ++reason) {
     if (activity::name(activity::Reason(reason)) == line.reason) return std::string(activity::explanation(activity::Reason(reason), true));
   }
   return line.reason == "credited" ? line.outcome : fmt::format("{}: {}", line.outcome, line.reason);
 }
 
-void print_statement(identity::Instance& instance, const core::PersonKey& person, const std::vector<Line>& lines, const Options& options,
-                     const Shell& shell, const core::Zone& zone) {
+void print_statement(identity::Instance& instance, const core::PersonKey& person, const std::vector<activity::PersonRecord>& lines,
+                     const Options& options, const Shell& shell, const core::Zone& zone) {
   const bool chinese = shell.chinese();
   fmt::print("{} {}\n\n", chinese ? "账户" : "account", core::to_hex(person));
   Table balances({Align::left, Align::left, Align::right});
@@ -104,7 +63,7 @@ void print_statement(identity::Instance& instance, const core::PersonKey& person
   table.head(chinese ? std::vector<std::string>{"时间", "行为", "来源", "kg CO2e", "积分", "结果", "方法学"}
                      : std::vector<std::string>{"time", "activity", "source", "kg CO2e", "points", "outcome", "methodology"});
   for (std::size_t i = 0; i < std::min(options.limit, lines.size()); ++i) {
-    const Line& line = lines[i];
+    const activity::PersonRecord& line = lines[i];
     std::string time = core::to_text_utc(zone.local_millis(line.start_ms)).substr(0, 16);
     time[10] = ' ';
     const std::string mark = line.revision > 0 ? fmt::format(" ({} {})", chinese ? "调整" : "adjusted by run", line.run) : "";
@@ -118,42 +77,13 @@ void print_statement(identity::Instance& instance, const core::PersonKey& person
   }
 }
 
-std::string statement_json(identity::Instance& instance, const core::PersonKey& person, const std::vector<Line>& lines) {
-  boost::json::array balances, debts, records;
-  const auto asset = [](const ledger::Balance& balance) {
-    return boost::json::object{{"kind", ledger::name(balance.asset.kind)},
-                               {"programme", balance.asset.programme},
-                               {"category", balance.asset.category},
-                               {"period", balance.asset.period},
-                               {"amount", balance.amount},
-                               {"held", balance.held},
-                               {"available", balance.available()}};
-  };
-  for (const auto& balance : ledger::balances(instance.database(), person)) balances.push_back(asset(balance));
-  for (const auto& debt : ledger::debts(instance.database(), person)) {
-    auto owed = asset(debt);
-    owed.erase("held");
-    owed.erase("available");
-    debts.push_back(std::move(owed));
-  }
-  for (const Line& line : lines) {
-    records.push_back({{"start", core::to_text_utc(line.start_ms)},
-                       {"day", core::to_text(line.day)},
-                       {"programme", line.programme},
-                       {"activity", line.activity},
-                       {"source", line.source},
-                       {"event", fmt::format("{:016x}", line.event)},
-                       {"quantity", line.quantity},
-                       {"milligrams", line.milligrams},
-                       {"points", line.points},
-                       {"outcome", line.outcome},
-                       {"reason", line.reason},
-                       {"methodology", line.methodology},
-                       {"revision", line.revision},
-                       {"run", line.run}});
-  }
-  return boost::json::serialize(boost::json::object{
-      {"person", core::to_hex(person)}, {"balances", std::move(balances)}, {"debts", std::move(debts)}, {"records", std::move(records)}});
+std::string statement_json(identity::Instance& instance, const core::PersonKey& person, const std::vector<activity::PersonRecord>& lines) {
+  boost::json::array records;
+  for (const auto& line : lines) records.push_back(activity::to_json(line));
+  boost::json::object statement{{"person", core::to_hex(person)}};
+  for (auto& member : activity::accounts_json(instance.database(), person)) statement.emplace(member.key(), std::move(member.value()));
+  statement.emplace("records", std::move(records));
+  return boost::json::serialize(statement);
 }
 
 core::Result<core::Day> day_option(const std::string& text, core::Day otherwise) {
@@ -167,10 +97,19 @@ core::Result<core::Day> day_option(const std::string& text, core::Day otherwise)
 }
 
 // Times are shown as the programme's people read them; with several programmes, as those of the newest record.
-core::Result<core::Zone> zone_of(const std::vector<Line>& lines, const Options& options, const Shell& shell) {
+core::Result<core::Zone> zone_of(const std::vector<activity::PersonRecord>& lines, const Options& options, const Shell& shell) {
   const std::string id = !options.programme.empty() ? options.programme : lines.empty() ? "" : lines.front().programme;
   const auto programme = shell.programme(id);
   return core::Zone::find(programme ? programme->time_zone : "UTC");
+}
+
+/// Whoever registered here sees that the console looked.
+core::Status note_access(identity::Instance& instance, const core::PersonKey& key) {
+  const auto person = identity::person_of(instance.database(), key);
+  if (!person) return core::Done{};
+  return instance.database().transact([&](db::Transaction& tx) {
+    return identity::look_at(tx, *person, "console", identity::AccessPurpose::support, "balances,records", now_ms());
+  });
 }
 
 int statement(const Options& options, const Shell& shell) {
@@ -181,7 +120,8 @@ int statement(const Options& options, const Shell& shell) {
   if (!first) return complain(first.error(), shell.chinese());
   if (!last) return complain(last.error(), shell.chinese());
   const core::PersonKey person = person_key(opened, options.person);
-  const auto lines = lines_of(opened, person, options, *first, *last);
+  const std::array people{person};
+  const auto lines = activity::records_of(opened, people, options.programme, *first, *last);
   if (!lines) return complain(lines.error(), shell.chinese());
   if (lines->empty() && ledger::balances(opened.database(), person).empty()) {
     return complain({core::ErrorCode::not_found,
@@ -191,6 +131,7 @@ int statement(const Options& options, const Shell& shell) {
                      {{"person", options.person}}},
                     shell.chinese());
   }
+  if (auto status = note_access(opened, person); !status) return complain(status.error(), shell.chinese());
   const auto zone = zone_of(*lines, options, shell);
   if (!zone) return complain(zone.error(), shell.chinese());
   if (options.json) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "activity/open_window.h"
 #include "cli/interrupt.h"
 #include "cli/table.h"
 #include "core/json.h"
@@ -19,6 +20,22 @@ struct Options {
   bool compact = false, json = false;
 };
 
+// What a service credited and did not seal, and what waits for a run.
+core::Status settle_windows(identity::Instance& instance, const Shell& shell) {
+  const std::vector<std::string> open = activity::open_windows(instance.database());
+  if (open.empty()) return core::Done{};
+  const auto library = shell.library();
+  if (!library) return library.error();
+  for (const std::string& id : open) {
+    const auto programme = shell.programme(id);
+    if (!programme) return programme.error();
+    const auto settled = activity::settle_left_open(instance, *programme, *library, now_ms());
+    if (!settled) return settled.error();
+    fmt::print(fmt::runtime(shell.chinese() ? "已封存 {} 的开放窗口\n" : "Sealed the open window of {}.\n"), id);
+  }
+  return core::Done{};
+}
+
 int seal(const Options& options, const Shell& shell) {
   auto instance = shell.open_instance();
   if (!instance) return complain(instance.error(), shell.chinese());
@@ -30,6 +47,7 @@ int seal(const Options& options, const Shell& shell) {
   const auto settled =
       journal::recover(opened.journal(), [&](journal::RunId run) { return journal::find_run(opened.database(), run).has_value(); });
   journal::recover_compactions(opened.database(), opened.journal());
+  if (auto status = settle_windows(opened, shell); !status) return complain(status.error(), shell.chinese());
   if (!options.compact) {
     fmt::print(fmt::runtime(shell.chinese() ? "已收尾：发布 {} 个批次，清除 {} 个未完成的批次\n"
                                             : "Settled what was left open: {} runs published, {} unfinished ones cleared away.\n"),
@@ -70,7 +88,8 @@ int seal(const Options& options, const Shell& shell) {
 void add_seal_command(CLI::App& app, const Shell& shell, int& exit_code) {
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand(
-      "seal", "Finish what a killed run left open; with --compact also gather the small segments of each day into one file");
+      "seal",
+      "Finish what a killed run or a stopped service left open; with --compact also gather the small segments of each day into one file");
   command->add_flag("--compact", options->compact, "one file a day; proofs stay valid");
   command->add_option("-p,--programme", options->programme, "only this programme");
   command->add_option("--files", options->files_min, "days that lie in at least so many files (default 2)");

@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "identity/programmes.h"
+
 namespace tanhui::cli {
 namespace {
 
@@ -32,6 +34,27 @@ std::filesystem::path find_home(const char* program) {
   if (auto home = upwards((ignored ? std::filesystem::absolute(program) : self).parent_path()); !home.empty()) return home;
   if (auto home = upwards(std::filesystem::current_path()); !home.empty()) return home;
   return std::filesystem::current_path();
+}
+
+core::Result<identity::Programme> Shell::programme(const std::string& id) const {
+  auto opened = open_instance();
+  if (!opened && opened.error().id != "instance.not-found") return opened.error();
+  if (opened) {
+    auto there = *std::move(opened);
+    if (auto found = identity::programme_at(there.database(), id, now_ms())) return *std::move(found);
+  }
+  return identity::find_programme(home / "programmes", id);
+}
+
+core::Result<identity::Programme> Shell::open_programme(const std::string& id) const {
+  auto found = programme(id);
+  auto opened = open_instance();
+  if (!found || !opened) return found;
+  auto there = *std::move(opened);
+  const auto stored = identity::stored_programme(there.database(), id, now_ms());
+  if (!stored) return found;
+  if (auto open = identity::check_open(*stored); !open) return open.error();
+  return found;
 }
 
 core::Result<methodology::Library> Shell::library() const {

@@ -30,7 +30,10 @@ struct Shell {
   core::Result<identity::Instance> open_instance() const { return identity::Instance::open(instance, database); }
   core::Result<identity::Instance> open_or_create_instance() const { return identity::Instance::open_or_create(instance, database); }
   core::Result<methodology::Library> library() const;
-  core::Result<identity::Programme> programme(const std::string& id) const { return identity::find_programme(home / "programmes", id); }
+  /// The settings in force now of a programme of the instance, else a file of programmes/. Errors: of the instance, programme.not-found.
+  core::Result<identity::Programme> programme(const std::string& id) const;
+  /// As above, and something may be credited in it: it is open, or a file. Refused programme.not-open.
+  core::Result<identity::Programme> open_programme(const std::string& id) const;
   /// A profile by name (profiles/NAME.yaml) or path.
   core::Result<std::filesystem::path> profile(const std::string& name) const;
 };

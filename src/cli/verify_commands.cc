@@ -9,9 +9,11 @@
 #include <iterator>
 
 #include "activity/audit.h"
+#include "activity/recheck.h"
 #include "cli/table.h"
 #include "core/files.h"
 #include "core/json.h"
+#include "journal/catalogue.h"
 #include "journal/log.h"
 #include "journal/note.h"
 #include "journal/proof.h"
@@ -24,7 +26,7 @@ struct Options {
   std::string record, person, programme, out;      // prove
   std::string proof, key;                          // verify
   std::vector<std::string> witnesses;              // verify
-  bool all = false, json = false;                  // verify, log
+  bool all = false, settle = false, json = false;  // verify, log
   std::string witness_key, log_key, memory, name;  // witness
   std::uint64_t old_size = 0;                      // log request
 };
@@ -47,7 +49,37 @@ core::Result<journal::PublicKey> key_option(const std::string& text) {
   return journal::parse_public_key(file ? *file : text);
 }
 
-void print_audit(const activity::AuditReport& report, const Shell& shell, double seconds) {
+core::Error settled_otherwise(const std::string& programme, const activity::Resettled& settled) {
+  const activity::Divergence& first = settled.divergences.front();
+  const std::string record = fmt::format("{:016x}", first.event);
+  return {
+      core::ErrorCode::refused,
+      "verify.settlement",
+      fmt::format("{} of {} records of programme {} are not booked as settling their people again would book them; the first: event {} of "
+                  "person {}, {} UTC, by {}: booked {}, {} mg, {} points; settled {}, {} mg, {} points",
+                  settled.differing, settled.records, programme, record, core::to_hex(first.person), core::to_text_utc(first.start_ms),
+                  first.methodology, first.booked, first.milligrams_booked, first.points_booked, first.expected, first.milligrams_expected,
+                  first.points_expected),
+      "if the programme's points, limits or source priorities were changed since, this is their effect; else what is booked is wrong: "
+      "look at `tanhui statement` of that person",
+      {{"programme", programme}, {"event", record}, {"person", core::to_hex(first.person)}}};
+}
+
+/// Settles all people of every programme again; how many records ended as they are booked, or the first one that did not.
+core::Result<std::uint64_t> settle_again(identity::Instance& instance, const methodology::Library& library, const Shell& shell) {
+  std::uint64_t records = 0;
+  for (const std::string& id : journal::programmes_with_segments(instance.database())) {
+    const auto programme = shell.programme(id);
+    if (!programme) return programme.error();
+    const auto settled = activity::resettle(instance, *programme, library, {});
+    if (!settled) return settled.error();
+    if (settled->differing > 0) return settled_otherwise(id, *settled);
+    records += settled->records;
+  }
+  return records;
+}
+
+void print_audit(const activity::AuditReport& report, std::optional<std::uint64_t> settled, const Shell& shell, double seconds) {
   const bool chinese = shell.chinese();
   Table table({Align::left, Align::right, Align::left});
   const auto row = [&](std::string_view english, std::string_view in_chinese, std::uint64_t count, std::string_view said,
@@ -64,6 +96,12 @@ void print_audit(const activity::AuditReport& report, const Shell& shell, double
   row("records", "记录", report.records, "hash into their segment", "哈希归入所在段");
   row("records", "记录", report.recomputed, "milligrams recomputed by their methodology", "按所记方法学重新计算减排量");
   row("records", "记录", report.not_alone, "adjustments and readings: add up with others", "调整与抄表：与其他记录合并核对");
+  if (settled) row("records", "记录", *settled, "end as booked when all people are settled again", "全体重新归并结算后与入账一致");
+  if (report.staff_actions + report.staff_actions_waiting > 0)
+    row("acts of staff", "人员操作", std::uint64_t(report.staff_actions), "have the Merkle roots that the log has",
+        "与日志中的默克尔根一致");
+  if (report.staff_actions_waiting > 0)
+    row("acts of staff", "人员操作", std::uint64_t(report.staff_actions_waiting), "wait for their entry in the log", "尚待写入日志");
   row("person-runs", "个人批次", report.people_of_runs, "were posted what their records add up to", "入账等于记录之和");
   fmt::print("{}\n", table.text());
   fmt::print("  {}  {} kg CO2e, {} {}\n", chinese ? "核验无误" : "Everything holds.", kilograms(report.milligrams), grouped(report.points),
@@ -71,7 +109,7 @@ void print_audit(const activity::AuditReport& report, const Shell& shell, double
   fmt::print("  {}: {} · {:.1f} s\n", chinese ? "日志" : "log", report.log.origin, seconds);
 }
 
-std::string audit_json(const activity::AuditReport& report) {
+std::string audit_json(const activity::AuditReport& report, std::optional<std::uint64_t> settled) {
   return boost::json::serialize(boost::json::object{{"holds", true},
                                                     {"origin", report.log.origin},
                                                     {"entries", report.log.entries},
@@ -85,9 +123,12 @@ std::string audit_json(const activity::AuditReport& report) {
                                                     {"records", report.records},
                                                     {"recomputed", report.recomputed},
                                                     {"not_alone", report.not_alone},
+                                                    {"settled", settled ? boost::json::value(*settled) : boost::json::value(nullptr)},
                                                     {"people_of_runs", report.people_of_runs},
                                                     {"milligrams", report.milligrams},
                                                     {"points", report.points},
+                                                    {"staff_actions", report.staff_actions},
+                                                    {"staff_actions_waiting", report.staff_actions_waiting},
                                                     {"checkpoint", report.log.newest_checkpoint}});
 }
 
@@ -118,21 +159,32 @@ int verify_all(const Options& options, const Shell& shell) {
   }
   const auto report = activity::audit(opened, *library, request);
   if (terminal) fmt::print(stderr, "\r\033[K");
-  if (!report) {
+  const auto does_not_hold = [&](const core::Error& error) {
     if (options.json)
-      fmt::print("{}\n", boost::json::serialize(
-                             boost::json::object{{"holds", false}, {"error", report.error().id}, {"message", report.error().message}}));
-    complain(report.error(), shell.chinese());
+      fmt::print("{}\n", boost::json::serialize(boost::json::object{{"holds", false}, {"error", error.id}, {"message", error.message}}));
+    return complain(error, shell.chinese());
+  };
+  if (!report) {
+    does_not_hold(report.error());
     if (report.error().id == "verify.log-file" || report.error().id == "verify.file")
       fmt::print(stderr, "{}\n",
                  shell.chinese() ? "  若刚有批次被中断：先运行 tanhui seal 收尾，再核验"
                                  : "  if a run was killed just now: `tanhui seal` finishes what it left, then verify again");
     return kProblems;
   }
+  std::optional<std::uint64_t> settled;
+  if (options.settle) {
+    const auto again = settle_again(opened, *library, shell);
+    if (!again) {
+      const int code = does_not_hold(again.error());
+      return again.error().id == "verify.settlement" ? kProblems : code;
+    }
+    settled = *again;
+  }
   if (options.json) {
-    fmt::print("{}\n", audit_json(*report));
+    fmt::print("{}\n", audit_json(*report, settled));
   } else {
-    print_audit(*report, shell, seconds());
+    print_audit(*report, settled, shell, seconds());
   }
   return kOk;
 }
@@ -404,6 +456,10 @@ void add_verify_commands(CLI::App& app, const Shell& shell, int& exit_code) {
   check->add_option("proof", options->proof, "file that `tanhui prove` wrote, or -");
   check->add_flag("--all", options->all,
                   "log, files, records, postings and balances of the instance; names the first thing that does not hold");
+  check
+      ->add_flag("--settle", options->settle,
+                 "with --all: also settle everybody again (collisions, limits, readings, points) and hold it against what is booked")
+      ->needs("--all");
   check->add_option("--key", options->key,
                     "the log's public key, or a file with it (with --all: its first one; default the instance's own word)");
   check->add_option("--witness", options->witnesses, "public key of a witness that must have cosigned the proof's checkpoint");

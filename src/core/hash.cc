@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <xxhash.h>
 
 #include <algorithm>
@@ -45,6 +46,16 @@ Digest sha256(std::string_view bytes) {
   return hash.finish();
 }
 
+Digest hmac_sha256(std::string_view key, std::string_view bytes) {
+  Digest digest{};
+  unsigned length = 0;
+  invariant(HMAC(EVP_sha256(), key.data(), int(key.size()), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
+                 digest.data(), &length) != nullptr &&
+                length == digest.size(),
+            "HMAC-SHA256 gives a digest");
+  return digest;
+}
+
 std::string to_hex(std::span<const std::uint8_t> bytes) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string text;
@@ -60,6 +71,10 @@ KeySecret::KeySecret(std::span<const std::uint8_t, kBytes> bytes) { std::copy(by
 PersonKey KeySecret::person(std::string_view id) const {
   const XXH128_hash_t hash = XXH3_128bits_withSecret(id.data(), id.size(), bytes_.data(), kBytes);
   return {hash.high64, hash.low64};
+}
+
+Digest KeySecret::key_for(std::string_view purpose) const {
+  return hmac_sha256({reinterpret_cast<const char*>(bytes_.data()), kBytes}, "tanhui key for " + std::string(purpose));
 }
 
 std::uint64_t name_seed(std::string_view name) { return XXH3_64bits(name.data(), name.size()); }

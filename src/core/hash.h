@@ -28,6 +28,8 @@ class Sha256 {
 };
 Digest sha256(std::string_view bytes);
 
+Digest hmac_sha256(std::string_view key, std::string_view bytes);
+
 std::string to_hex(std::span<const std::uint8_t> bytes);
 
 /// A person inside one instance: 128 bits of the (already pseudonymous) id a partner sent, keyed by the instance's secret.
@@ -49,6 +51,8 @@ class KeySecret {
   static constexpr std::size_t kBytes = 192;
   explicit KeySecret(std::span<const std::uint8_t, kBytes> bytes);
   PersonKey person(std::string_view id) const;
+  /// A key for another purpose ("totp"): HMAC-SHA256 under the secret. Nothing about the secret or the other keys follows from it.
+  Digest key_for(std::string_view purpose) const;
 
  private:
   std::array<std::uint8_t, kBytes> bytes_;

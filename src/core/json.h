@@ -3,6 +3,7 @@
 #pragma once
 #include <boost/json.hpp>
 
+#include <initializer_list>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -29,6 +30,8 @@ class MemberReader {
   const boost::json::array& array(std::string_view name) const;
   const boost::json::value& value(std::string_view name) const;
   bool has(std::string_view name) const { return object_->contains(name); }
+  /// For documents whose every member means something: throws BadMember when there is one beside these.
+  void only(std::initializer_list<std::string_view> names) const;
   Digest hex_digest(std::string_view name) const;
   [[noreturn]] void fail(std::string_view name, std::string_view why) const;
 
@@ -37,7 +40,8 @@ class MemberReader {
   std::string what_;
 };
 
-/// The document, or nothing when it is no JSON or nested deeper than `depth_max`.
+/// The document, or nothing when it is no JSON, is nested deeper than `depth_max`, or an object names a member twice: readers of such a
+/// document differ in which of the two they believe.
 std::optional<boost::json::value> parse_json(std::string_view text, std::size_t depth_max = 16);
 
 /// Exactly `bytes.size()` bytes, lower-case digits.

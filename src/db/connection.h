@@ -37,15 +37,19 @@ class Connection {
   virtual bool usable() noexcept = 0;  // not lost, as far as one can tell without asking the store
   virtual bool has_table(std::string_view name) = 0;
   virtual void run_script(const std::string& portable_sql) = 0;  // several statements, for migrations
+  virtual void tune() = 0;                                       // how tables lie on the disk; what they hold does not change
   virtual std::string bulk_sql(std::string_view table, std::span<const std::string_view> columns, std::string_view conflict) = 0;
   virtual std::int64_t bulk(const std::string& sql, std::span<const Column> columns, std::size_t rows) = 0;
   virtual std::string batch_sql(std::string_view sql, std::span<const BatchQuery::Kind> kinds) const = 0;
-  virtual void each_of_batch(const std::string& sql, std::span<const Column> columns, std::size_t rows,
-                             const std::function<void(const Row&)>& visit) = 0;
+  virtual std::int64_t each_of_batch(const std::string& sql, std::span<const Column> columns, std::size_t rows,
+                                     const std::function<void(const Row&)>& visit) = 0;  // returns rows changed
   virtual std::vector<TableShape> tables() = 0;
-  virtual core::Status check_store() = 0;                   // see Reader::check_store
-  virtual bool save_own_file(const std::string& file) = 0;  // see Database::save_own_file
-  virtual bool try_lock(std::string_view name) = 0;         // see Database::try_lock
+  virtual core::Status check_store() = 0;                              // see Reader::check_store
+  virtual bool save_own_file(const std::string& file) = 0;             // see Database::save_own_file
+  virtual bool compact(std::span<const std::string_view> tables) = 0;  // see Database::compact
+  virtual void leave_checkpoints() = 0;                                // see Database::leave_checkpoints
+  virtual void checkpoint() = 0;                                       // see Database::checkpoint
+  virtual bool try_lock(std::string_view name) = 0;                    // see Database::try_lock
   virtual void unlock(std::string_view name) noexcept = 0;
 
   /// A statement failed inside the open transaction: what is left is to roll back (PostgreSQL insists, so SQLite is held to it too).

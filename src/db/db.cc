@@ -141,6 +141,12 @@ std::optional<Lock> Database::try_lock(std::string_view name) {
 
 bool Database::usable() { return !connection_->in_transaction() && connection_->usable(); }
 
+bool Database::compact(std::span<const std::string_view> tables) {
+  core::invariant(!connection_->in_transaction(), "a store is compacted outside of transactions");
+  return connection_->compact(tables);
+}
+void Database::leave_checkpoints() { connection_->leave_checkpoints(); }
+void Database::checkpoint() { connection_->checkpoint(); }
 bool Database::save_own_file(const std::string& file) { return connection_->save_own_file(file); }
 
 BulkInsert::BulkInsert(Transaction& tx, std::string_view table, std::span<const std::string_view> columns, std::string_view conflict)
@@ -161,10 +167,10 @@ BatchQuery::BatchQuery(Transaction& tx, std::string_view sql, std::initializer_l
   core::invariant(width_ >= 1 && width_ <= BulkInsert::kColumnsMax, "a question about a batch has between one column and kColumnsMax");
 }
 
-void BatchQuery::visit_rows(std::span<const Column> columns, const std::function<void(const Row&)>& visit) {
+std::int64_t BatchQuery::visit_rows(std::span<const Column> columns, const std::function<void(const Row&)>& visit) {
   core::invariant(columns.size() == width_, "a batch has the columns of its question");
   const std::size_t rows = rows_in(columns);
-  if (rows > 0) sent(*connection_, [&] { connection_->each_of_batch(sql_, columns, rows, visit); });
+  return rows == 0 ? 0 : sent(*connection_, [&] { return connection_->each_of_batch(sql_, columns, rows, visit); });
 }
 
 }  // namespace tanhui::db

@@ -171,6 +171,15 @@ class Database : public Reader {
   bool usable();
   /// Writes what is committed to a new SQLite file, if the store can do that by itself: SQLite, by VACUUM INTO. See db/copy.h.
   bool save_own_file(const std::string& file);
+  /// What was committed is moved from the write-ahead log to its place now and then, at the expense of whoever commits next: tens of
+  /// milliseconds. A connection that must answer fast leaves that to others, and somebody calls checkpoint() on another connection.
+  /// SQLite; PostgreSQL has a process for it.
+  void leave_checkpoints();
+  void checkpoint();
+  /// Rewrites `tables` (SQLite: the whole file) so that the store's own files hold nothing of rows that were deleted or changed, as far as
+  /// the store can: on PostgreSQL its write-ahead log and archives still have them, and everywhere backups. Takes time and room of the
+  /// order of what it rewrites; writers wait. False when somebody was still reading: then the old pages leave with a later call.
+  bool compact(std::span<const std::string_view> tables);
 
  private:
   Database(std::shared_ptr<Connection> connection, std::string name) : Reader(std::move(connection)), name_(std::move(name)) {}
@@ -206,7 +215,9 @@ class BulkInsert {
 ///   BatchQuery stored(tx, "SELECT b.owner, b.asset, b.amount FROM batch JOIN balance b ON b.owner = c0 AND b.asset = c1",
 ///                     {BatchQuery::bytes, BatchQuery::integer});
 ///   stored.each({owners, assets}, [&](const db::Row& row) { ... });
-/// Rows come in any order. No other batch is sent while one is visited.
+/// Rows come in any order. No other batch is sent while one is visited. Or one change of many rows that are there, by their keys:
+///   BatchQuery changed(tx, "UPDATE balance SET amount = c2 FROM batch WHERE owner = c0 AND asset = c1", {...});
+///   changed.run({owners, assets, amounts});                  // no key twice
 class BatchQuery {
  public:
   enum Kind { integer, text, bytes };
@@ -215,9 +226,13 @@ class BatchQuery {
   void each(std::initializer_list<Column> columns, Visit visit) {
     visit_rows(std::span(columns.begin(), columns.size()), [&](const Row& row) { visit(row); });
   }
+  /// Returns the number of rows it changed.
+  std::int64_t run(std::initializer_list<Column> columns) {
+    return visit_rows(std::span(columns.begin(), columns.size()), [](const Row&) {});
+  }
 
  private:
-  void visit_rows(std::span<const Column> columns, const std::function<void(const Row&)>& visit);
+  std::int64_t visit_rows(std::span<const Column> columns, const std::function<void(const Row&)>& visit);
   std::shared_ptr<Connection> connection_;
   std::string sql_;
   std::size_t width_;

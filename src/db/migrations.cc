@@ -78,6 +78,7 @@ core::Status migrate(Connection& connection, std::span<const Migration> all, std
   const std::vector<Applied> applied = applied_so_far(connection);
   if (auto problem = compare(applied, all, store); !problem) return problem;
   for (std::size_t i = applied.size(); i < all.size(); ++i) apply(connection, all[i], i + 1);
+  connection.tune();
   connection.commit();
   return core::Done{};
 }

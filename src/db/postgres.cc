@@ -202,11 +202,11 @@ class PostgresConnection final : public Connection {
   }
   void commit() override {
     const Answer answer = run("COMMIT", "committing");
-    open_ = false;
+    open_ = looks_up_ = false;
     if (std::string_view(PQcmdStatus(answer.get())) != "COMMIT") throw Failure("the database rolled back instead of committing");
   }
   void rollback() noexcept override {
-    open_ = false;
+    open_ = looks_up_ = false;
     try {
       make_way();
     } catch (...) {  // the answer that was under way is of no interest any more
@@ -230,6 +230,12 @@ class PostgresConnection final : public Connection {
   core::Status check_store() override { return core::Done{}; }
   std::vector<TableShape> tables() override;
   bool save_own_file(const std::string&) override { return false; }
+  void leave_checkpoints() override {}
+  void checkpoint() override {}
+  bool compact(std::span<const std::string_view> tables) override {
+    for (const std::string_view table : tables) run(fmt::format("VACUUM FULL {}", table), "compacting");
+    return true;
+  }
   void run_script(const std::string& portable_sql) override { run(to_postgres(portable_sql), "changing the schema"); }
   bool try_lock(std::string_view name) override {
     if (locks_.contains(std::string(name))) return false;  // to PostgreSQL the same connection may take it again
@@ -245,6 +251,9 @@ class PostgresConnection final : public Connection {
     } catch (...) {  // a lost connection holds no locks
     }
   }
+
+  // A changed balance stays on its page while there is room, and then its index needs no new entry.
+  void tune() override { run("ALTER TABLE IF EXISTS balance SET (fillfactor = 50)", "setting up"); }
 
   std::string bulk_sql(std::string_view table, std::span<const std::string_view> columns, std::string_view conflict) override {
     const std::string names = fmt::format("{}", fmt::join(columns, ", "));
@@ -275,15 +284,19 @@ class PostgresConnection final : public Connection {
     const std::string before = to_postgres(sql.substr(0, at)), after = to_postgres(sql.substr(at + kBatch.size()));
     return fmt::format("{}FROM unnest({}) AS batch ({}){}", before, arrays, names, after);
   }
-  void each_of_batch(const std::string& sql, std::span<const Column> columns, std::size_t rows,
-                     const std::function<void(const Row&)>& visit) override {
-    // Keys are looked up. Left to itself the planner reads a table of a million rows whole for every batch of thousands.
-    run("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off", "asking about a batch");
+  std::int64_t each_of_batch(const std::string& sql, std::span<const Column> columns, std::size_t rows,
+                             const std::function<void(const Row&)>& visit) override {
+    // Keys are looked up. Left to itself the planner reads a table of a million rows whole for every batch of thousands. Until the
+    // transaction ends, because each word to the server is a way there and back.
+    if (!std::exchange(looks_up_, true)) run("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off", "asking about a batch");
+    std::int64_t changed = 0;
     for (std::size_t first = 0; first < rows; first += kArrayRowsMax) {
-      FinishedStatement statement(run_arrays(sql, columns, first, std::min(rows, first + kArrayRowsMax)), sql);
+      Answer answer = run_arrays(sql, columns, first, std::min(rows, first + kArrayRowsMax));
+      changed += rows_written(answer);
+      FinishedStatement statement(std::move(answer), sql);
       while (statement.step()) visit(Row(statement));
     }
-    run("RESET enable_hashjoin; RESET enable_mergejoin", "asking about a batch");
+    return changed;
   }
 
  private:
@@ -319,10 +332,13 @@ class PostgresConnection final : public Connection {
     return std::int64_t(key);
   }
   std::string_view type_of(std::string_view table, std::string_view column) {
+    const auto known = types_.find(std::pair(std::string(table), std::string(column)));
+    if (known != types_.end()) return known->second;
     const Parameter parameters[] = {table, column};
     const auto oid = find("SELECT atttypid::int8 FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = $2", parameters);
     core::invariant(oid.has_value(), "a bulk insert names a table and its columns");
-    return *oid == kInt8 ? "int8" : *oid == kBytea ? "bytea" : "text";
+    const std::string_view type = *oid == kInt8 ? "int8" : *oid == kBytea ? "bytea" : "text";
+    return types_[std::pair(std::string(table), std::string(column))] = type;
   }
   std::int64_t copy(const std::string& sql, std::span<const Column> columns, std::size_t rows);
   Answer run_arrays(const std::string& sql, std::span<const Column> columns, std::size_t first, std::size_t end);
@@ -340,8 +356,9 @@ class PostgresConnection final : public Connection {
 
   PGconn* handle_;
   std::string schema_;
-  bool open_ = false;
-  PostgresStatement* streaming_ = nullptr;  // whose rows are on their way
+  bool open_ = false, looks_up_ = false;
+  std::map<std::pair<std::string, std::string>, std::string_view, std::less<>> types_;  // of columns, by table and name
+  PostgresStatement* streaming_ = nullptr;                                              // whose rows are on their way
   std::set<std::string> locks_;
   std::map<std::string, std::shared_ptr<PostgresStatement>, std::less<>> statements_;
 };

@@ -313,13 +313,24 @@ class SqliteConnection final : public Connection {
         return damaged(fmt::format("its schema is not the one that was made: {}", i < is.size() ? is[i] : ought[i]));
     return core::Done{};
   }
+  void leave_checkpoints() override { run("PRAGMA wal_autocheckpoint=0", "setting up"); }
+  void checkpoint() override {
+    rows("PRAGMA wal_checkpoint(PASSIVE)", {}, [](const Row&) {});
+  }
   bool save_own_file(const std::string& file) override {
     const Parameter name[] = {file};
     rows("VACUUM INTO $1", name, [](const Row&) {});
     return true;
   }
+  bool compact(std::span<const std::string_view>) override {
+    run("VACUUM", "compacting");
+    bool busy = false;
+    rows("PRAGMA wal_checkpoint(TRUNCATE)", {}, [&](const Row& row) { busy = row.integer(0) != 0; });
+    return !busy;
+  }
   void run_script(const std::string& portable_sql) override { run(to_sqlite(portable_sql), "changing the schema"); }
 
+  void tune() override {}
   std::string bulk_sql(std::string_view table, std::span<const std::string_view> columns, std::string_view conflict) override {
     std::string names, values;
     for (std::size_t i = 0; i < columns.size(); ++i) {
@@ -342,11 +353,14 @@ class SqliteConnection final : public Connection {
     core::invariant(at != std::string_view::npos, "a question about a batch reads FROM batch");
     return fmt::format("{}FROM tanhui_batch AS batch{}", sql.substr(0, at), sql.substr(at + kBatch.size()));
   }
-  void each_of_batch(const std::string& sql, std::span<const Column> columns, std::size_t rows,
-                     const std::function<void(const Row&)>& visit) override {
+  std::int64_t each_of_batch(const std::string& sql, std::span<const Column> columns, std::size_t rows,
+                             const std::function<void(const Row&)>& visit) override {
+    std::int64_t changed = 0;
     with_batch(sql, columns, rows, [&](Statement& statement) {
       while (statement.step()) visit(Row(statement));
+      changed = statement.changed();
     });
+    return changed;
   }
 
  private:

@@ -14,8 +14,12 @@ struct StatusOfId {
 };
 constexpr StatusOfId kById[] = {
     {"access.forbidden", 403},
+    {"access.not-yet", 503},
     {"access.unauthenticated", 401},
+    {"activities.busy", 429},
+    {"activities.commit-failed", 503},
     {"db.busy", 503},
+    {"db.failed", 503},
     {"http.body-too-large", 413},
     {"http.busy", 503},
     {"http.expectation-failed", 417},
@@ -36,6 +40,7 @@ constexpr StatusOfId kById[] = {
     {"http.upgrade-required", 426},
     {"idempotency.in-progress", 409},
     {"idempotency.other-content", 422},
+    {"open-window.full", 503},
 };
 static_assert(std::is_sorted(std::begin(kById), std::end(kById), [](const auto& a, const auto& b) { return a.id < b.id; }));
 

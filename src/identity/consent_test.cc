@@ -41,7 +41,7 @@ TEST(Consent, TheLatestWordCounts) {
       db::Transaction tx = database.begin();
       for (const auto& [given, source, at] : words)
         for (int twice = 0; twice < 2; ++twice)  // saying it again changes nothing
-          (given ? record_consent : withdraw_consent)(tx, "city", kBob, source, at);
+          (given ? record_consent : withdraw_consent)(tx, "city", kBob, source, at, {});
       withdraw_consent(tx, "elsewhere", kBob, "*", 99);
       tx.commit();
     }
@@ -95,6 +95,42 @@ TEST(Consent, AWordIsSaidOnceAndIsTheLast) {
     EXPECT_EQ(ConsentBook(tx, "city", sources, true).allows(kBob, 0), given) << why;
     tx.commit();
   }
+}
+
+TEST(Consent, PurposesDoNotMix) {
+  db::Database database = db::test::fresh_database();
+  db::Transaction tx = database.begin();
+  EXPECT_TRUE(change_consent(tx, "city", kBob, "gate", true, 10, {Purpose::crediting, SaidBy::person, "terms-3"}));
+  EXPECT_TRUE(change_consent(tx, "city", kBob, "*", false, 20, {Purpose::marketing, SaidBy::partner}));
+  EXPECT_FALSE(change_consent(tx, "city", kBob, "*", false, 30, {Purpose::marketing, SaidBy::partner}));
+  EXPECT_TRUE(has_consent(tx, "city", kBob, "gate", Purpose::crediting, false));
+  EXPECT_FALSE(has_consent(tx, "city", kBob, "app", Purpose::crediting, false));
+  EXPECT_FALSE(has_consent(tx, "city", kBob, "gate", Purpose::marketing, true));
+  EXPECT_TRUE(has_consent(tx, "city", kBob, "gate", Purpose::statistics, true));
+  EXPECT_FALSE(has_consent(tx, "town", kBob, "gate", Purpose::crediting, false));
+  EXPECT_TRUE(withdrawn(tx, "city").empty());
+  EXPECT_TRUE(ConsentBook(tx, "city", kSources, true).allows(kBob, 0));
+  EXPECT_FALSE(ConsentBook(tx, "city", kSources, false, Purpose::marketing).allows(kBob, 0));
+  const auto words = consent_history(tx, kBob);
+  ASSERT_EQ(words.size(), 2u);
+  EXPECT_EQ(words[0].wording, "terms-3");
+  EXPECT_EQ(words[0].said_by, SaidBy::person);
+  EXPECT_EQ(words[1].purpose, Purpose::marketing);
+  EXPECT_FALSE(words[1].given);
+  EXPECT_EQ(parse_purpose("statistics") ? std::string(name(*parse_purpose("statistics"))) : "", "statistics");
+  EXPECT_EQ(parse_purpose("fun").error().id, "consent.unknown-purpose");
+}
+
+TEST(Consent, TheErasedAgreeToNothing) {
+  db::Database database = db::test::fresh_database();
+  db::Transaction tx = database.begin();
+  record_consent(tx, "city", kBob, "*", 10);
+  tx.exec("INSERT INTO erased_pseudonym (key, erased_ms) VALUES ($1, 5)", kBob);
+  const ConsentBook open(tx, "city", kSources, false), elsewhere(tx, "town", kSources, false);
+  EXPECT_FALSE(open.always());
+  EXPECT_FALSE(open.allows(kBob, 0) || elsewhere.allows(kBob, 1));
+  EXPECT_TRUE(open.allows(kAnn, 0));
+  EXPECT_FALSE(has_consent(tx, "city", kBob, "gate", Purpose::crediting, true));
 }
 
 }  // namespace

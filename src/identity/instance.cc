@@ -245,7 +245,7 @@ core::Result<RunLock> Instance::lock_for_run() {
     return Error{ErrorCode::refused,
                  "instance.busy",
                  fmt::format("another run is booking into '{}' (process {})", folder_.string(), process),
-                 "wait until it is done, then start again",
+                 "wait until it is done, or stop the service that runs on it, then start again",
                  {{"process", process}}};
   }
   const std::string process = std::to_string(::getpid());
@@ -255,7 +255,7 @@ core::Result<RunLock> Instance::lock_for_run() {
     return Error{ErrorCode::refused,
                  "instance.busy",
                  fmt::format("another run is booking into '{}', from another machine or folder", database_.name()),
-                 "wait until it is done, then start again",
+                 "wait until it is done, or stop the service that runs on it, then start again",
                  {{"process", "elsewhere"}}};
   return RunLock(file.release(), *std::move(lock));
 }

@@ -3,6 +3,7 @@
 //   secret.key    192 random bytes that key people and events (core::KeySecret), readable by the owner only. Losing it means that
 //                 nobody's records are recognised again: back it up, and never make a new one for an old database.
 //   tanhui.db     accounts, runs, consents; unless they are on PostgreSQL, for example:
+//   master.key    keys that wrap all others (identity/sealed.h), once people registered or pseudonyms were made here; owner only
 //   database      the address of the database, readable by the owner only, when it is not tanhui.db
 //   journal/      sealed segments
 //   run.lock      held while a run books, so that two never interleave
@@ -54,6 +55,7 @@ class Instance {
   const core::KeySecret& secret() const { return secret_; }
   const std::filesystem::path& folder() const { return folder_; }
   std::filesystem::path journal() const { return folder_ / "journal"; }
+  std::filesystem::path master_keys() const { return folder_ / "master.key"; }
   /// Refused instance.busy, with the process that runs where that is known, when another run holds it.
   core::Result<RunLock> lock_for_run();
 

@@ -13,12 +13,8 @@ namespace {
 
 constexpr std::string_view kInvalid = "programme.invalid";
 constexpr std::size_t kIdBytesMax = 60, kDepthMax = 16;
-constexpr std::int64_t kDailyCapMax = 1'000'000'000, kExpiryDaysMax = 36'500;
-
-bool is_id(std::string_view id) {
-  const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.'; };
-  return !id.empty() && id.size() <= kIdBytesMax && id.front() != '.' && id.front() != '-' && std::all_of(id.begin(), id.end(), fits);
-}
+constexpr std::int64_t kDailyCapMax = 1'000'000'000, kExpiryDaysMax = 36'500, kActsMax = 100'000, kOpenDaysMax = 31;
+constexpr std::size_t kLogoBytesMax = 500;
 
 void check_id(const Fields& fields, std::string_view field, const std::string& id) {
   if (!id.empty() && !is_id(id))
@@ -128,10 +124,72 @@ std::optional<Trial> read_trial(Problems& problems, const Fields& programme) {
   return trial;
 }
 
+/// "2.5" kilograms as milligrams.
+std::optional<std::int64_t> read_kilograms(const Fields& fields, std::string_view field) {
+  if (!fields.has(field)) return std::nullopt;
+  const auto kilograms = core::parse_decimal(fields.text(field));
+  const auto milligrams = kilograms && kilograms->scale <= 6 ? core::scale_to_whole(*kilograms, {1'000'000, 1}) : std::nullopt;
+  if (milligrams && *milligrams >= 0) return milligrams;
+  fields.problem(field, fmt::format("is '{}'", fields.text(field)), "write kilograms with at most six decimals, for example 2.5");
+  return std::nullopt;
+}
+
+std::map<std::string, ActivityCap> read_caps(Problems& problems, const Fields& programme) {
+  std::map<std::string, ActivityCap> caps;
+  if (!programme.has("caps")) return caps;
+  const YAML::Node node = programme.node("caps");
+  if (!node.IsMap()) {
+    programme.problem("caps", "is not a mapping", "write activity: {acts_per_day: 4, kilograms_per_day: 2.5}, one of both at least");
+    return caps;
+  }
+  for (const auto& entry : node) {
+    const std::string activity = entry.first.IsScalar() ? entry.first.Scalar() : "";
+    const Fields fields(problems, entry.second, "caps." + activity, {}, {"acts_per_day", "kilograms_per_day"});
+    ActivityCap cap;
+    if (fields.has("acts_per_day")) cap.acts = fields.whole("acts_per_day", 0, kActsMax);
+    cap.milligrams = read_kilograms(fields, "kilograms_per_day");
+    if (!is_id(activity) || (!fields.has("acts_per_day") && !fields.has("kilograms_per_day")) || !caps.emplace(activity, cap).second)
+      problems.add(entry.first.Mark(), "an entry of 'caps' is not one activity and its limits, each activity once",
+                   "write activity: {acts_per_day: 4, kilograms_per_day: 2.5}, one of both at least");
+  }
+  return caps;
+}
+
+Brand read_brand(Problems& problems, const Fields& programme) {
+  Brand brand;
+  if (!programme.has("brand")) return brand;
+  const Fields fields(problems, programme.node("brand"), "brand", {}, {"colour", "logo", "slogan"});
+  brand.colour = fields.text("colour");
+  const auto is_colour = [](std::string_view text) {
+    return text.size() == 7 && text.front() == '#' && text.find_first_not_of("0123456789abcdefABCDEF", 1) == std::string_view::npos;
+  };
+  if (!brand.colour.empty() && !is_colour(brand.colour))
+    fields.problem("colour", fmt::format("is '{}'", brand.colour), "write # and six hexadecimal digits in quotes, for example \"#00A86B\"");
+  brand.logo = fields.text("logo");
+  // An address that a page puts into an attribute: printable ASCII, nothing that ends the attribute.
+  const auto is_plain = [](char c) { return c > ' ' && c < '\x7f' && c != '"' && c != '\'' && c != '<' && c != '>'; };
+  if (!brand.logo.empty() && (!brand.logo.starts_with("https://") || brand.logo.size() > kLogoBytesMax ||
+                              !std::all_of(brand.logo.begin(), brand.logo.end(), is_plain)))
+    fields.problem("logo", fmt::format("is '{}'", brand.logo), fmt::format("write an https address of at most {} bytes", kLogoBytesMax));
+  if (fields.has("slogan")) brand.slogan = read_text(problems, fields, "slogan");
+  return brand;
+}
+
+std::vector<std::string> read_languages(const Fields& programme, std::vector<std::string> otherwise) {
+  if (!programme.has("languages")) return otherwise;
+  std::vector<std::string> languages = programme.texts("languages");
+  if (languages.empty())
+    programme.problem("languages", "is empty", "list zh, en or both, the first one is what people get unless they choose");
+  for (const std::string& language : languages)
+    if (language != "zh" && language != "en")
+      programme.problem("languages", fmt::format("has '{}'", language), "the languages are zh and en");
+  return languages;
+}
+
 Programme read_fields(Problems& problems, const YAML::Node& root) {
   const Fields fields(problems, root, "",
                       {"id", "name", "region", "time_zone", "currency", "methodologies", "sources", "points", "clock", "consent"},
-                      {"parent", "trial"});
+                      {"parent", "trial", "caps", "window", "brand", "languages"});
   Programme programme;
   programme.id = fields.text("id");
   check_id(fields, "id", programme.id);
@@ -157,6 +215,11 @@ Programme read_fields(Problems& problems, const YAML::Node& root) {
   programme.future_tolerance_ms = read_duration(clock, "future_tolerance");
   programme.consent_required = Fields(problems, fields.node("consent"), "consent", {"required"}).boolean("required");
   programme.trial = read_trial(problems, fields);
+  programme.caps = read_caps(problems, fields);
+  if (fields.has("window"))
+    programme.open_days = Fields(problems, fields.node("window"), "window", {"open_days"}).whole("open_days", 0, kOpenDaysMax);
+  programme.brand = read_brand(problems, fields);
+  programme.languages = read_languages(fields, std::move(programme.languages));
   return programme;
 }
 
@@ -178,6 +241,11 @@ core::Error broken_parent(const Programme& programme, std::string_view why) {
 }
 
 }  // namespace
+
+bool is_id(std::string_view id) {
+  const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.'; };
+  return !id.empty() && id.size() <= kIdBytesMax && id.front() != '.' && id.front() != '-' && std::all_of(id.begin(), id.end(), fits);
+}
 
 const Source* Programme::find_source(std::string_view source) const {
   const auto found =

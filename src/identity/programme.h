@@ -17,6 +17,11 @@
 //   points: {per_kilogram: 10, daily_cap: 500, expires_after_days: 365}           0 days: never
 //   clock: {earliest_day: 2020-01-01, future_tolerance: 10 min}
 //   consent: {required: false}           true: nobody is credited who has not agreed
+//   caps: {metro-ride: {acts_per_day: 4, kilograms_per_day: 2.5}}      optional: of a person, activity and local day, beside the
+//                                        methodology's own caps: the stricter one counts
+//   window: {open_days: 3}               optional: how many local days records may come late before their day is sealed
+//   brand: {colour: "#00A86B", logo: "https://...", slogan: {en: ..., zh: ...}}    optional, each part too: for pages and applications
+//   languages: [zh, en]                  optional: what people may choose, the first one unless they do
 //   trial: {as_region: "420100", elsewhere: {home-electricity: "310000"}, as_day: 2025-06-01, warning: {en: ..., zh: ...}}  optional; see
 //   Trial
 #pragma once
@@ -37,6 +42,7 @@ namespace tanhui::identity {
 
 struct Text {
   std::string en, zh;
+  friend bool operator==(const Text&, const Text&) = default;
   const std::string& in(bool chinese) const { return chinese ? zh : en; }
 };
 
@@ -60,6 +66,17 @@ struct PointRule {
   std::int64_t expires_after_days = 0;  // 0: never
 };
 
+/// What one person may be credited for one activity on one local day.
+struct ActivityCap {
+  std::optional<std::int64_t> acts, milligrams;
+  friend bool operator==(const ActivityCap&, const ActivityCap&) = default;
+};
+
+struct Brand {
+  std::string colour = {}, logo = {};  // "#00A86B"; an https address
+  std::optional<Text> slogan = {};
+};
+
 /// A trial runs data of another place through chosen methods: every region counts as one, every day as one. Nothing in it is an
 /// official reduction, and every report carries the warning.
 struct Trial {
@@ -70,6 +87,7 @@ struct Trial {
 };
 
 struct Programme {
+  static constexpr std::int64_t kOpenDays = 3;
   std::string id;
   Text name;
   std::string region, time_zone, currency;
@@ -80,11 +98,18 @@ struct Programme {
   core::Day earliest_day;  // an earlier local day is a clock that was reset
   core::Millis future_tolerance_ms = 0;
   bool consent_required = false;
+  std::map<std::string, ActivityCap> caps;  // by activity
+  std::int64_t open_days = kOpenDays;
+  Brand brand;
+  std::vector<std::string> languages = {"zh", "en"};
   std::optional<Trial> trial;
   core::Digest digest{};  // SHA-256 of the file
 
   const Source* find_source(std::string_view source) const;
 };
+
+/// 1 to 60 of a-z, 0-9, - and . and neither of these first: ids of programmes, organisations and sources.
+bool is_id(std::string_view id);
 
 /// Errors: programme.not-found (lists the programmes that are there), programme.invalid (file:line:column, what is wrong, what is right).
 core::Result<Programme> read_programme(const std::filesystem::path& file);

@@ -18,6 +18,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   invariant(programme->points.per_milligram.numerator >= 0 && programme->points.per_milligram.denominator > 0 &&
                 programme->points.daily_cap >= 0 && programme->points.expires_after_days >= 0 && programme->future_tolerance_ms >= 0,
             "nothing that is counted is below zero");
+  for (const auto& [activity, cap] : programme->caps)
+    invariant(is_id(activity) && (cap.acts || cap.milligrams) && cap.acts.value_or(0) >= 0 && cap.milligrams.value_or(0) >= 0,
+              "a cap limits one activity");
+  invariant(programme->open_days >= 0 && !programme->languages.empty(), "what a file does not say has a default");
   for (const Source& source : programme->sources) invariant(programme->find_source(source.id) == &source, "a source is found by its id");
   return 0;
 }

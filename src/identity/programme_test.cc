@@ -48,6 +48,53 @@ TEST(Programme, IsReadWhole) {
   EXPECT_NE(parse_programme(with("500", "501"), "town.yaml")->digest, town->digest);
 }
 
+TEST(Programme, WhatANewFileMaySayAndAnOldOneDoesNot) {
+  const auto old = parse_programme(kGood, "town.yaml");
+  EXPECT_TRUE(old->caps.empty() && old->brand.colour.empty() && !old->brand.slogan);
+  EXPECT_EQ(old->open_days, 3);
+  EXPECT_EQ(old->languages, (std::vector<std::string>{"zh", "en"}));
+  EXPECT_EQ(core::to_hex(old->digest), core::to_hex(core::sha256(kGood)));
+  const std::string more = std::string(kGood) +
+                           "caps: {metro-ride: {acts_per_day: 4, kilograms_per_day: 2.5}, walk: {kilograms_per_day: 0.000001}, bus-ride: "
+                           "{acts_per_day: 0}}\nwindow: {open_days: 5}\n"
+                           "brand: {colour: \"#00A86B\", logo: \"https://town.example/logo.svg\", slogan: {en: Green, zh: 绿}}\n"
+                           "languages: [en]\n";
+  const auto read = parse_programme(more, "town.yaml");
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->caps, (std::map<std::string, ActivityCap>{
+                            {"bus-ride", {0, std::nullopt}}, {"metro-ride", {4, 2'500'000}}, {"walk", {std::nullopt, 1}}}));
+  EXPECT_EQ(read->open_days, 5);
+  EXPECT_EQ(read->brand.colour, "#00A86B");
+  EXPECT_EQ(read->brand.logo, "https://town.example/logo.svg");
+  EXPECT_EQ(read->brand.slogan->zh, "绿");
+  EXPECT_EQ(read->languages, std::vector<std::string>{"en"});
+  const std::pair<const char*, const char*> rows[] = {
+      {"caps: [metro-ride]\n", "'caps' is not a mapping"},
+      {"caps: {metro-ride: {}}\n", "an entry of 'caps'"},
+      {"caps: {Metro: {acts_per_day: 4}}\n", "an entry of 'caps'"},
+      {"caps: {walk: {acts_per_day: 1}, walk: {acts_per_day: 2}}\n", "an entry of 'caps'"},
+      {"caps: {walk: {acts_per_day: -1}}\n", "'-1'"},
+      {"caps: {walk: {acts_per_week: 1}}\n", "'acts_per_week'"},
+      {"caps: {walk: {kilograms_per_day: -1}}\n", "'-1'"},
+      {"caps: {walk: {kilograms_per_day: 0.0000001}}\n", "'0.0000001'"},
+      {"caps: {walk: {kilograms_per_day: much}}\n", "'much'"},
+      {"window: {open_days: 32}\n", "'32'"},
+      {"window: {}\n", "lacks the field 'open_days'"},
+      {"brand: {colour: green}\n", "'green'"},
+      {"brand: {colour: \"#00A86\"}\n", "'#00A86'"},
+      {"brand: {logo: \"http://town.example/logo.svg\"}\n", "'http://"},
+      {"brand: {logo: \"https://town.example/' onload=\"}\n", "'https://"},
+      {"brand: {slogan: {en: Green}}\n", "lacks the field 'zh'"},
+      {"languages: []\n", "is empty"},
+      {"languages: [fr]\n", "'fr'"},
+  };
+  for (const auto& [line, says] : rows) {
+    const auto refused = parse_programme(std::string(kGood) + line, "t.yaml");
+    ASSERT_FALSE(refused) << line;
+    EXPECT_NE(refused.error().message.find(says), std::string::npos) << line << refused.error().message;
+  }
+}
+
 TEST(Programme, EveryMistakeIsNamedWithItsPlace) {
   const struct {
     const char* why;

@@ -81,6 +81,14 @@ json::object write(const CompactionEntry& entry) {
   return out;
 }
 
+json::object write(const StaffActionsEntry& entry) {
+  json::object out = head("tanhui/staff-actions");
+  out["first"] = entry.first;
+  out["count"] = entry.count;
+  out["root"] = core::to_hex(entry.root);
+  return out;
+}
+
 core::Day day_of(const core::MemberReader& in, std::string_view member = "day") {
   const auto day = core::parse_day(in.text(member));
   if (!day) in.fail(member, "is not a day like 2025-03-01");
@@ -90,6 +98,19 @@ core::Day day_of(const core::MemberReader& in, std::string_view member = "day") 
 RunId run_id(const core::MemberReader& in, std::int64_t number) {
   if (number <= 0) in.fail("run", "is not a run");
   return RunId(number);
+}
+
+// What a run counts and adds up; the ledger's amounts have the same bound.
+constexpr std::int64_t kSumMax = (std::int64_t{1} << 62) - 1;
+std::int64_t count_member(const core::MemberReader& in, std::string_view name, std::int64_t least = 0) {
+  const std::int64_t count = in.integer(name);
+  if (count < least || count > kSumMax) in.fail(name, fmt::format("is not a count of {} or more", least));
+  return count;
+}
+std::int64_t sum_member(const core::MemberReader& in, std::string_view name) {
+  const std::int64_t sum = in.integer(name);
+  if (sum < -kSumMax || sum > kSumMax) in.fail(name, "is beyond what a ledger holds");
+  return sum;
 }
 
 KeyEntry read_key(const core::MemberReader& in) { return {in.text("key"), in.text_or_null("replaces").value_or("")}; }
@@ -105,18 +126,18 @@ RunEntry read_run(const core::MemberReader& in) {
   run.postings_digest = in.hex_digest("postings");
   run.started_ms = in.integer("started_ms");
   run.finished_ms = in.integer("finished_ms");
-  run.records = in.integer("records");
-  run.accepted = in.integer("accepted");
-  run.duplicate = in.integer("duplicate");
-  run.capped = in.integer("capped");
-  run.rejected = in.integer("rejected");
-  run.held = in.integer("held");
-  run.no_consent = in.integer("no_consent");
-  run.adjusted = in.integer("adjusted");
-  run.people = in.integer("people");
-  run.milligrams = in.integer("milligrams");
-  run.points = in.integer("points");
-  entry.segments = in.integer("segments");
+  run.records = count_member(in, "records");
+  run.accepted = count_member(in, "accepted");
+  run.duplicate = count_member(in, "duplicate");
+  run.capped = count_member(in, "capped");
+  run.rejected = count_member(in, "rejected");
+  run.held = count_member(in, "held");
+  run.no_consent = count_member(in, "no_consent");
+  run.adjusted = count_member(in, "adjusted");
+  run.people = count_member(in, "people");
+  run.milligrams = sum_member(in, "milligrams");
+  run.points = sum_member(in, "points");
+  entry.segments = count_member(in, "segments");
   entry.points_expire_days = in.integer("points_expire_days");
   for (const json::value& value : in.array("methodologies")) {
     const core::MemberReader used(value, "a methodology of the run");
@@ -130,8 +151,11 @@ RunEntry read_run(const core::MemberReader& in) {
 }
 
 SegmentEntry read_segment(const core::MemberReader& in) {
-  return {in.text("programme"), day_of(in),          run_id(in, in.integer("run")), in.integer("records"), in.integer("milligrams"),
-          in.integer("points"), in.integer("bytes"), in.hex_digest("sha256"),       in.hex_digest("root")};
+  return {in.text("programme"),          day_of(in),
+          run_id(in, in.integer("run")), count_member(in, "records", 1),
+          sum_member(in, "milligrams"),  sum_member(in, "points"),
+          count_member(in, "bytes", 1),  in.hex_digest("sha256"),
+          in.hex_digest("root")};
 }
 
 CompactionEntry read_compaction(const core::MemberReader& in) {
@@ -140,6 +164,13 @@ CompactionEntry read_compaction(const core::MemberReader& in) {
     if (!value.is_int64()) in.fail("runs", "is not a list of runs");
     entry.runs.push_back(run_id(in, value.get_int64()));
   }
+  return entry;
+}
+
+StaffActionsEntry read_staff_actions(const core::MemberReader& in) {
+  const StaffActionsEntry entry{in.integer("first"), in.integer("count"), in.hex_digest("root")};
+  if (entry.first <= 0) in.fail("first", "is not the number of an act");
+  if (entry.count <= 0 || entry.count > std::numeric_limits<std::int64_t>::max() - entry.first) in.fail("count", "is not a number of acts");
   return entry;
 }
 
@@ -154,7 +185,7 @@ core::Error bad(std::string_view why) {
 }  // namespace
 
 std::string_view type_name(const Entry& entry) {
-  constexpr std::string_view names[] = {"key", "run", "segment", "compaction"};
+  constexpr std::string_view names[] = {"key", "run", "segment", "compaction", "staff-actions"};
   return names[entry.index()];
 }
 
@@ -174,6 +205,7 @@ core::Result<Entry> parse_entry(std::string_view bytes) {
     if (known_version && type == "tanhui/run") entry = read_run(in);
     if (known_version && type == "tanhui/segment") entry = read_segment(in);
     if (known_version && type == "tanhui/compaction") entry = read_compaction(in);
+    if (known_version && type == "tanhui/staff-actions") entry = read_staff_actions(in);
     if (!entry)
       return core::Error{
           core::ErrorCode::invalid_input,

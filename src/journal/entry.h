@@ -14,6 +14,8 @@
 //       a sealed segment: its file, and the Merkle root over its records (record_bytes.h) in the file's order
 //   {"type":"tanhui/compaction","version":1,"programme":S,"day":"YYYY-MM-DD","file":S,"bytes":N,"sha256":H,"runs":[N,...]}
 //       the segments of these runs now lie in one file, in which the column `run` tells them apart; their roots stand as they were
+//   {"type":"tanhui/staff-actions","version":1,"first":N,"count":N,"root":H}
+//       acts of staff, numbered from 1 without a gap: how many from `first` on, and the Merkle root over them (identity/trail.h)
 #pragma once
 #include <string>
 #include <string_view>
@@ -62,7 +64,12 @@ struct CompactionEntry {
   std::vector<RunId> runs;  // ascending
   friend bool operator==(const CompactionEntry&, const CompactionEntry&) = default;
 };
-using Entry = std::variant<KeyEntry, RunEntry, SegmentEntry, CompactionEntry>;
+struct StaffActionsEntry {
+  std::int64_t first = 0, count = 0;
+  core::Digest root{};
+  friend bool operator==(const StaffActionsEntry&, const StaffActionsEntry&) = default;
+};
+using Entry = std::variant<KeyEntry, RunEntry, SegmentEntry, CompactionEntry, StaffActionsEntry>;
 
 std::string entry_bytes(const Entry& entry);
 /// Errors: invalid_input entry.bad (with the member), entry.unknown-type (a kind or version that this program does not know).

@@ -53,6 +53,8 @@ const std::pair<Entry, std::string> kGolden[] = {
     {CompactionEntry{"city", *core::parse_day("2025-03-01"), "f.parquet", 4, digest_of(0x11), {7, 9}},
      R"({"type":"tanhui/compaction","version":1,"programme":"city","day":"2025-03-01","file":"f.parquet","bytes":4,"sha256":")" + kOnes +
          R"(","runs":[7,9]})"},
+    {StaffActionsEntry{5, 2, digest_of(0x11)},
+     R"({"type":"tanhui/staff-actions","version":1,"first":5,"count":2,"root":")" + kOnes + R"("})"},
 };
 
 TEST(Entry, GoldenBytesComeAndGo) {

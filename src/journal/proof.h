@@ -12,7 +12,7 @@
 //
 // B is base64. `keys` hands over from the log's first key to the one that signed, one entry for each change; each is proved under a
 // checkpoint that the key before signed. A record that was adjusted later has several rows; its milligrams are their sum, and all of them
-// are there.
+// are there. Other members, and members that are named twice, are refused.
 #pragma once
 #include <filesystem>
 #include <optional>

@@ -104,6 +104,26 @@ TEST(Proof, TheCheckpointIsOfTheKeysLog) {
   EXPECT_NE(other.error().message.find("another log"), std::string::npos) << other.error().message;
 }
 
+TEST(Proof, NothingElseIsInIt) {
+  SmallJournal journal;
+  journal.book(1, 2);
+  ASSERT_TRUE(journal.open().rotate_key(journal.database, 5));
+  const std::string good = journal.prove(1);
+  ASSERT_TRUE(verify_proof(good, journal.first_key));
+  const auto inserted = [&](std::string_view before, std::string_view member) {
+    std::string text = good;
+    return text.insert(text.find(before) + before.size(), member);
+  };
+  for (const std::string& bad :
+       {inserted("{", "\"note\":1,"), inserted("\"records\":[{", "\"note\":1,"), inserted("\"keys\":[{", "\"note\":1,"),
+        inserted("{", "\"keys\":[],"), inserted("\"records\":[{", "\"index\":0,"), inserted("\"record\":{", "\"milligrams\":1,")}) {
+    const auto verified = verify_proof(bad, journal.first_key);
+    ASSERT_FALSE(verified) << bad;
+    EXPECT_EQ(verified.error().id, "proof.bad") << bad;
+  }
+  EXPECT_EQ(verify_proof(inserted("\"record\":{", "\"note\":1,"), journal.first_key).error().id, "proof.wrong");
+}
+
 TEST(Proof, WhatIsNoProof) {
   SmallJournal journal;
   journal.book(1, 2);

@@ -63,6 +63,9 @@ class ProofReading {
 
   ProvenRecords read(const boost::json::value& document, const PublicKey& log_key) {
     const core::MemberReader in(document, "the document");
+    in.only({"format", "version", "records", "checkpoint", "keys"});
+    for (const auto& one : in.array("keys"))
+      core::MemberReader(one, "a change of keys").only({"entry", "log_index", "log_path", "checkpoint"});
     if (in.text("format") != kProofFormat || in.integer("version") != kProofVersion)
       in.fail("format", "is not one that this program knows");
     const Note note = note_of(in.text("checkpoint"));
@@ -125,6 +128,7 @@ class ProofReading {
   }
 
   void read_record(const core::MemberReader& in) {
+    in.only({"record", "bytes", "index", "path", "entry", "log_index", "log_path"});
     const std::string bytes = bytes_member(in, "bytes"), entry_text = in.text("entry");
     const auto record = parse_record(bytes);
     if (!record) in.fail("bytes", "are not one record");

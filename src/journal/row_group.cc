@@ -4,11 +4,15 @@
 #include <parquet/column_page.h>
 #include <parquet/column_writer.h>
 #include <parquet/statistics.h>
+#include <zstd.h>
 
+#include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "core/invariant.h"
 #include "journal/encode.h"
+#include "journal/schema.h"
 
 namespace tanhui::journal {
 namespace {
@@ -16,9 +20,9 @@ namespace {
 using Encoding = ColumnChunk::Encoding;
 
 constexpr std::uint16_t kUnused = 0xFFFF;
-// Above this many different numbers a dictionary costs more than it saves in a row group of the usual size.
-constexpr unsigned kNumberSlotBits = 14;
-constexpr std::size_t kNumberSlots = std::size_t{1} << kNumberSlotBits, kNumbersMax = kNumberSlots / 2;
+// A dictionary of more different numbers costs more than it saves in a row group of the usual size.
+constexpr unsigned kSlotBitsMax = 15;  // half of the slots are used
+constexpr int kZstdLevel = 1;          // higher ones are slower and save no more in such short pages
 
 parquet::Encoding::type parquet_encoding(Encoding encoding) {
   switch (encoding) {
@@ -53,16 +57,53 @@ std::int64_t number_at(const std::string& bytes, std::size_t index) {
 }
 std::int64_t number_of(const std::string& bytes) { return number_at(bytes, 0); }
 
-void write_chunk(const ColumnChunk& chunk, bool optional, const std::shared_ptr<arrow::io::OutputStream>& file,
-                 parquet::ColumnChunkMetaDataBuilder& metadata) {
+/// Pages as they go into the file.
+struct PackedPages {
+  std::string bytes;
+  std::vector<std::size_t> ends;
+};
+
+std::size_t end_of(const ColumnChunk& chunk, std::size_t page) {
+  return page + 1 < chunk.pages.size() ? chunk.pages[page + 1].begin : chunk.bytes.size();
+}
+
+// Arrow's codec makes a context for each page, which takes longer than to compress it.
+void append_compressed(std::string_view from, std::string& to) {
+  struct Free {
+    void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
+  };
+  static thread_local const std::unique_ptr<ZSTD_CCtx, Free> context(ZSTD_createCCtx());
+  if (context == nullptr) throw std::bad_alloc();
+  const std::size_t at = to.size();
+  to.resize(at + ZSTD_compressBound(from.size()));
+  const std::size_t size = ZSTD_compressCCtx(context.get(), &to[at], to.size() - at, from.data(), from.size(), kZstdLevel);
+  core::invariant(ZSTD_isError(size) == 0, "what has room for its worst case can be compressed");
+  to.resize(at + size);
+}
+
+PackedPages pack(const ColumnChunk& chunk, bool compressed) {
+  PackedPages packed;
+  for (std::size_t i = 0; i < chunk.pages.size(); ++i) {
+    const std::string_view page(chunk.bytes.data() + chunk.pages[i].begin, end_of(chunk, i) - chunk.pages[i].begin);
+    if (compressed)
+      append_compressed(page, packed.bytes);
+    else
+      packed.bytes.append(page);
+    packed.ends.push_back(packed.bytes.size());
+  }
+  return packed;
+}
+
+void write_chunk(const ColumnChunk& chunk, const ColumnChunk& about, const PackedPages& packed, parquet::Compression::type compression,
+                 bool optional, const std::shared_ptr<arrow::io::OutputStream>& file, parquet::ColumnChunkMetaDataBuilder& metadata) {
   parquet::EncodedStatistics statistics;
-  if (!chunk.least.empty()) statistics.set_min(chunk.least).set_max(chunk.greatest);
+  if (!about.least.empty()) statistics.set_min(about.least).set_max(about.greatest);
   if (optional) {
-    statistics.null_count = std::int64_t(chunk.nulls);
+    statistics.null_count = std::int64_t(about.nulls);
     statistics.has_null_count = true;
   }
   if (statistics.is_set()) metadata.SetStatistics(statistics);
-  const auto writer = parquet::PageWriter::Open(file, parquet::Compression::UNCOMPRESSED, &metadata);
+  const auto writer = parquet::PageWriter::Open(file, compression, &metadata);
   bool dictionary = false, other = false;
   for (const auto& page : chunk.pages) (page.encoding == Encoding::dictionary ? dictionary : other) = true;
   if (dictionary)
@@ -70,9 +111,9 @@ void write_chunk(const ColumnChunk& chunk, bool optional, const std::shared_ptr<
                                                         std::int32_t(chunk.dictionary_size), parquet::Encoding::PLAIN));
   for (std::size_t i = 0; i < chunk.pages.size(); ++i) {
     const auto& page = chunk.pages[i];
-    const std::size_t end = i + 1 < chunk.pages.size() ? chunk.pages[i + 1].begin : chunk.bytes.size();
-    writer->WriteDataPage(parquet::DataPageV1(view(chunk.bytes, page.begin, end), std::int32_t(page.rows), parquet_encoding(page.encoding),
-                                              parquet::Encoding::RLE, parquet::Encoding::RLE, std::int64_t(end - page.begin)));
+    writer->WriteDataPage(parquet::DataPageV1(view(packed.bytes, i == 0 ? 0 : packed.ends[i - 1], packed.ends[i]), std::int32_t(page.rows),
+                                              parquet_encoding(page.encoding), parquet::Encoding::RLE, parquet::Encoding::RLE,
+                                              std::int64_t(end_of(chunk, i) - page.begin)));
   }
   writer->Close(dictionary, dictionary && other);
 }
@@ -89,12 +130,21 @@ void ColumnChunk::clear() {
   greatest.clear();
 }
 
+void RowGroup::RepeatedNumbers::clear() {
+  words.clear();
+  slots.clear();
+  full = false;
+}
+
+RowGroup::RowGroup(const Names& names, std::size_t rows_max)
+    : names_(names), slot_bits_(std::clamp(unsigned(std::bit_width(2 * rows_max)), 8U, kSlotBitsMax)) {}
+
 void RowGroup::add_page(const Columns& columns, std::size_t begin, std::size_t end) {
   begin_ = begin;
   count_ = end - begin;
   persons(columns.person);
   starts(columns.start_ms);
-  durations(columns.duration_ms);
+  optional_repeated_numbers(Column::duration_ms, columns.duration_ms, durations_);
   words(Column::activity, columns.activity, names_.activities);
   words(Column::source, columns.source, names_.sources);
   words(Column::region, columns.region, names_.regions);
@@ -108,9 +158,9 @@ void RowGroup::add_page(const Columns& columns, std::size_t begin, std::size_t e
   optional_numbers(Column::quantity_4, columns.extra[2]);
   words(Column::outcome, columns.outcome, names_.outcomes);
   words(Column::reason, columns.reason, names_.reasons);
-  numbers(Column::milligrams, columns.milligrams);
-  numbers(Column::points, columns.points);
-  optional_keys(Column::winner, columns.winner);
+  repeated_numbers(Column::milligrams, columns.milligrams, milligrams_);
+  repeated_numbers(Column::points, columns.points, points_);
+  winners(columns.winner);
   optional_words(Column::winner_source, columns.winner_source, names_.sources);
   revisions(columns.revision);
   lines(columns.line);
@@ -122,16 +172,27 @@ void RowGroup::write(const std::shared_ptr<arrow::io::OutputStream>& file, parqu
   auto& group = *metadata.AppendRowGroup();
   group.set_num_rows(std::int64_t(rows_));
   std::int64_t bytes = 0;
-  for (ColumnChunk& chunk : chunks_) {
+  for (std::size_t i = 0; i < kColumns; ++i) {
+    ColumnChunk& chunk = chunks_[i];
     auto& column = *group.NextColumnChunk();
-    write_chunk(chunk, column.descr()->max_definition_level() > 0, file, column);
+    const bool compressed = is_compressed(Column(i)), optional = column.descr()->max_definition_level() > 0;
+    const auto compression = compressed ? parquet::Compression::ZSTD : parquet::Compression::UNCOMPRESSED;
+    const RepeatedNumbers* repeated = repeated_of(Column(i));
+    bool written = false;
+    if (repeated != nullptr && !repeated->full && repeated->words.dictionary_size > 0) {
+      const PackedPages words = pack(repeated->words, true);
+      std::string dictionary;
+      append_compressed(repeated->words.dictionary, dictionary);
+      written = words.bytes.size() + dictionary.size() < chunk.bytes.size();  // differences are hardly smaller when compressed
+      if (written) write_chunk(repeated->words, chunk, words, compression, optional, file, column);
+    }
+    if (!written) write_chunk(chunk, chunk, pack(chunk, compressed), compression, optional, file, column);
     bytes += column.total_compressed_size();
     chunk.clear();
   }
   group.Finish(bytes);
   for (auto& used : used_words_) used.local_of.clear();
-  used_numbers_.slots.clear();
-  used_numbers_.full = false;
+  for (RepeatedNumbers* repeated : {&durations_, &milligrams_, &points_}) repeated->clear();
   rows_ = 0;
 }
 
@@ -201,38 +262,75 @@ void RowGroup::optional_keys(Column name, const std::vector<std::uint64_t>& colu
   encode::plain({keys_.data(), used}, chunk(name).bytes);
 }
 
-void RowGroup::durations(const std::vector<std::int64_t>& column) {
-  start_page(Column::duration_ms, Encoding::dictionary);
-  ColumnChunk& to = chunk(Column::duration_ms);
-  const std::size_t used = split(Column::duration_ms, column, kMissing, numbers_);
-  if (used > 0 && local_numbers(used)) {
-    encode::indexes({indexes_.data(), used}, to.dictionary_size, to.bytes);
-  } else {
-    to.pages.back().encoding = used > 0 ? Encoding::delta : Encoding::plain;
-    if (used > 0) encode::delta(std::span(numbers_.data(), used), to.bytes);
+// Who lost to the same record has the same winner: differences of zero, which compress.
+void RowGroup::winners(const std::vector<std::uint64_t>& column) {
+  start_page(Column::winner, Encoding::delta);
+  const std::size_t used = split(Column::winner, column, std::uint64_t{0}, numbers_);
+  if (used > 0)
+    encode::delta(std::span(numbers_.data(), used), chunk(Column::winner).bytes);
+  else
+    chunk(Column::winner).pages.back().encoding = Encoding::plain;
+}
+
+void RowGroup::repeated_numbers(Column name, const std::vector<std::int64_t>& column, RepeatedNumbers& repeated) {
+  numbers(name, column);
+  add_words(std::span(&column[begin_], count_), "", repeated);
+}
+
+void RowGroup::optional_repeated_numbers(Column name, const std::vector<std::int64_t>& column, RepeatedNumbers& repeated) {
+  start_page(name, Encoding::delta);
+  ColumnChunk& to = chunk(name);
+  const std::size_t levels_at = to.bytes.size();
+  const std::size_t used = split(name, column, kMissing, numbers_);
+  const std::string levels = to.bytes.substr(levels_at);
+  if (used > 0)
+    encode::delta(std::span(numbers_.data(), used), to.bytes);
+  else
+    to.pages.back().encoding = Encoding::plain;
+  add_words(std::span(numbers_.data(), used), levels, repeated);
+}
+
+// The same page once more, as words; nothing once the dictionary is full.
+void RowGroup::add_words(std::span<const std::int64_t> numbers, std::string_view levels, RepeatedNumbers& repeated) {
+  if (repeated.full || !local_numbers(numbers, repeated)) return;
+  ColumnChunk& to = repeated.words;
+  to.pages.push_back({to.bytes.size(), numbers.empty() ? Encoding::plain : Encoding::dictionary, std::uint32_t(count_)});
+  to.bytes.append(levels);
+  if (!numbers.empty()) encode::indexes({indexes_.data(), numbers.size()}, to.dictionary_size, to.bytes);
+}
+
+const RowGroup::RepeatedNumbers* RowGroup::repeated_of(Column name) const {
+  switch (name) {
+    case Column::duration_ms:
+      return &durations_;
+    case Column::milligrams:
+      return &milligrams_;
+    case Column::points:
+      return &points_;
+    default:
+      return nullptr;
   }
 }
 
-// Indexes of numbers_ in the dictionary of durations; false once it would grow too large to pay.
-bool RowGroup::local_numbers(std::size_t count) {
-  UsedNumbers& used = used_numbers_;
-  ColumnChunk& to = chunk(Column::duration_ms);
-  if (used.full) return false;
-  if (used.slots.empty()) used.slots.assign(kNumberSlots, kUnused);
-  indexes_.resize(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::int64_t value = numbers_[i];
-    std::size_t slot = (std::uint64_t(value) * 0x9E3779B97F4A7C15u) >> (64 - kNumberSlotBits);
-    while (used.slots[slot] != kUnused && number_at(to.dictionary, used.slots[slot]) != value) slot = (slot + 1) % kNumberSlots;
-    if (used.slots[slot] == kUnused) {
-      if (to.dictionary_size == kNumbersMax) {
-        used.full = true;
+// indexes_ of the numbers in the dictionary; false once it would grow too large to pay.
+bool RowGroup::local_numbers(std::span<const std::int64_t> numbers, RepeatedNumbers& repeated) {
+  ColumnChunk& to = repeated.words;
+  const std::size_t slots = std::size_t{1} << slot_bits_;
+  if (repeated.slots.empty()) repeated.slots.assign(slots, kUnused);
+  indexes_.resize(numbers.size());
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const std::int64_t value = numbers[i];
+    std::size_t slot = (std::uint64_t(value) * 0x9E3779B97F4A7C15u) >> (64 - slot_bits_);
+    while (repeated.slots[slot] != kUnused && number_at(to.dictionary, repeated.slots[slot]) != value) slot = (slot + 1) & (slots - 1);
+    if (repeated.slots[slot] == kUnused) {
+      if (to.dictionary_size == slots / 2) {
+        repeated.full = true;
         return false;
       }
-      used.slots[slot] = std::uint16_t(to.dictionary_size++);
+      repeated.slots[slot] = std::uint16_t(to.dictionary_size++);
       to.dictionary.append(number_bytes(value));
     }
-    indexes_[i] = used.slots[slot];
+    indexes_[i] = repeated.slots[slot];
   }
   return true;
 }

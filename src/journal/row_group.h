@@ -5,7 +5,9 @@
 
 #include <array>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -30,10 +32,11 @@ struct ColumnChunk {
   void clear();
 };
 
-/// Holds encoded rows only: about 25 to 35 bytes each. Reused from row group to row group, so its memory is touched once.
+/// Holds encoded rows only: about 30 to 45 bytes each. Reused from row group to row group, so its memory is touched once.
 class RowGroup {
  public:
-  explicit RowGroup(const Names& names) : names_(names) {}
+  /// `rows_max`: how many rows it is going to hold, give or take a page; sizes what it needs besides them.
+  RowGroup(const Names& names, std::size_t rows_max);
 
   std::size_t rows() const { return rows_; }
   /// Encodes rows [begin, end) as one page of every column. They continue the order.
@@ -46,10 +49,13 @@ class RowGroup {
   struct UsedWords {
     std::vector<std::uint16_t> local_of;  // by index in Names, 0xFFFF: not used yet
   };
-  // Numbers that repeat (durations in whole seconds): a dictionary while it stays small.
-  struct UsedNumbers {
+  // Numbers that repeat (durations in whole seconds, no milligrams for what did not count) are written down twice, as differences and as
+  // words of a dictionary while it stays small; the file gets what is smaller.
+  struct RepeatedNumbers {
+    ColumnChunk words;
     std::vector<std::uint16_t> slots;  // open addressing: places in the dictionary, 0xFFFF: free
     bool full = false;
+    void clear();
   };
 
   ColumnChunk& chunk(Column column) { return chunks_[std::size_t(column)]; }
@@ -58,23 +64,28 @@ class RowGroup {
   void starts(const std::vector<core::Millis>& column);
   void numbers(Column name, const std::vector<std::int64_t>& column);
   void optional_numbers(Column name, const std::vector<std::int64_t>& column);
-  void durations(const std::vector<std::int64_t>& column);
+  void repeated_numbers(Column name, const std::vector<std::int64_t>& column, RepeatedNumbers& repeated);
+  void optional_repeated_numbers(Column name, const std::vector<std::int64_t>& column, RepeatedNumbers& repeated);
   void keys(Column name, const std::vector<std::uint64_t>& column);
   void optional_keys(Column name, const std::vector<std::uint64_t>& column);
+  void winners(const std::vector<std::uint64_t>& column);
   void revisions(const std::vector<std::uint16_t>& column);
   void lines(const std::vector<std::uint32_t>& column);
   template <class T>
   void words(Column name, const std::vector<T>& column, const std::vector<std::string>& dictionary);
   void optional_words(Column name, const std::vector<std::uint16_t>& column, const std::vector<std::string>& dictionary);
   std::uint16_t local_word(Column name, UsedWords& used, std::size_t index, const std::vector<std::string>& dictionary);
-  bool local_numbers(std::size_t count);
+  void add_words(std::span<const std::int64_t> numbers, std::string_view levels, RepeatedNumbers& repeated);
+  bool local_numbers(std::span<const std::int64_t> numbers, RepeatedNumbers& repeated);
+  const RepeatedNumbers* repeated_of(Column name) const;
   template <class Kept, class T>
   std::size_t split(Column name, const std::vector<T>& column, T none, std::vector<Kept>& kept);
 
   const Names& names_;
   std::array<ColumnChunk, kColumns> chunks_;
   std::array<UsedWords, kColumns> used_words_;
-  UsedNumbers used_numbers_;
+  RepeatedNumbers durations_, milligrams_, points_;
+  unsigned slot_bits_;  // of the tables of RepeatedNumbers
   std::size_t rows_ = 0;
 
   std::size_t begin_ = 0, count_ = 0;  // the page being encoded

@@ -56,8 +56,29 @@ std::shared_ptr<parquet::schema::GroupNode> segment_schema() {
 
 std::shared_ptr<parquet::WriterProperties> segment_properties() {
   parquet::WriterProperties::Builder builder;
-  builder.created_by("tanhui")->version(parquet::ParquetVersion::PARQUET_2_6);
-  return builder.compression(parquet::Compression::UNCOMPRESSED)->build();  // sorted and packed, zstd saves one or two per cent more
+  builder.created_by("tanhui")->version(parquet::ParquetVersion::PARQUET_2_6)->compression(parquet::Compression::UNCOMPRESSED);
+  for (std::size_t column = 0; column < kColumns; ++column) {
+    if (is_compressed(Column(column))) builder.compression(std::string(name(Column(column))), parquet::Compression::ZSTD);
+  }
+  return builder.build();
+}
+
+bool is_compressed(Column column) {
+  switch (column) {
+    case Column::person:  // hashes, and numbers that are packed to their last bit: nothing is left to find
+    case Column::event:
+    case Column::start:
+    case Column::quantity:
+    case Column::quantity_2:
+    case Column::quantity_3:
+    case Column::quantity_4:
+    case Column::revision:
+    case Column::line:
+    case Column::run:
+      return false;
+    default:
+      return true;
+  }
 }
 
 }  // namespace tanhui::journal

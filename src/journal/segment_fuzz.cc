@@ -43,7 +43,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     Names names;
     Columns columns;
     rows += segment.rows_of(group);
-    if (segment.read(group, ColumnSet::all(), names, columns)) check_columns(columns, segment.rows_of(group), names);
+    if (segment.read(group, ColumnSet::all(), names, columns)) {
+      check_columns(columns, segment.rows_of(group), names);
+      const tanhui::core::PersonKey person = columns.size() == 0 ? core::PersonKey{} : columns.person[columns.size() / 2];
+      if (segment.read_person(group, person, names, columns)) check_columns(columns, columns.size(), names);
+    }
   }
   invariant(rows == segment.rows(), "the row groups hold the segment's rows");
   return 0;

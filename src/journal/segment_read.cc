@@ -6,6 +6,7 @@
 #include <parquet/metadata.h>
 #include <parquet/statistics.h>
 
+#include <algorithm>
 #include <cstring>
 #include <unordered_map>
 
@@ -78,10 +79,18 @@ class WordIndex {
   std::size_t known_ = 0;
 };
 
-/// Reads one column chunk of `rows` rows, value by value or index by index.
+/// Rows [begin, end) of a row group.
+struct RowRange {
+  std::uint64_t begin = 0, end = 0;
+  std::uint64_t size() const { return end - begin; }
+};
+
+/// Reads rows of one column chunk, value by value or index by index. What is asked for less than the whole chunk skips pages of other rows
+/// without looking into them.
 class ChunkReader {
  public:
-  ChunkReader(parquet::RowGroupReader& group, Column column, std::uint64_t rows) : group_(group), column_(column), rows_(rows) {
+  ChunkReader(parquet::RowGroupReader& group, Column column, std::uint64_t rows, RowRange range)
+      : group_(group), column_(column), rows_(rows), range_(range) {
     const auto chunk = group.metadata()->ColumnChunk(int(column));
     all_null_ =
         chunk->statistics() != nullptr && chunk->statistics()->HasNullCount() && std::uint64_t(chunk->statistics()->null_count()) == rows;
@@ -89,10 +98,10 @@ class ChunkReader {
   }
   bool all_null() const { return optional_ && all_null_; }
 
-  /// `put(row, value)` for every row that has a value.
+  /// `put(row, value)` for every row that has a value; rows are counted from the first one that is read.
   template <class Reader, class Put>
   void values(Put put) {
-    const auto reader = std::static_pointer_cast<Reader>(group_.Column(int(column_)));
+    const auto reader = std::static_pointer_cast<Reader>(whole() ? group_.Column(int(column_)) : pages_of_range());
     std::vector<typename Reader::T> batch(std::min<std::size_t>(rows_, kBatch));
     in_batches(
         *reader,
@@ -105,6 +114,9 @@ class ChunkReader {
   /// `put(row, index)` for every row that has a word; `index_of(text)` is asked once for each word of the dictionary.
   template <class IndexOf, class Put>
   void words(IndexOf index_of, Put put) {
+    if (!whole())
+      return values<parquet::ByteArrayReader>(
+          [&](std::uint64_t row, const parquet::ByteArray& word) { put(row, index_of(std::string_view(word))); });
     auto column = group_.ColumnWithExposeEncoding(int(column_), parquet::ExposedEncoding::DICTIONARY);
     if (column->GetExposedEncoding() != parquet::ExposedEncoding::DICTIONARY)
       return values<parquet::ByteArrayReader>(
@@ -130,11 +142,24 @@ class ChunkReader {
   }
 
  private:
+  bool whole() const { return range_.size() == rows_; }
+  std::shared_ptr<parquet::ColumnReader> pages_of_range() {
+    auto pages = group_.GetColumnPageReader(int(column_));
+    pages->set_data_page_filter([this, at = std::uint64_t{0}](const parquet::DataPageStats& page) mutable {
+      const std::uint64_t begin = at;
+      at += std::uint64_t(page.num_values);  // a row has one value, or one null
+      if (at <= range_.begin) first_row_ = at;
+      return at <= range_.begin || begin >= range_.end;
+    });
+    return parquet::ColumnReader::Make(group_.metadata()->schema()->Column(int(column_)), std::move(pages));
+  }
+
   template <class Reader, class Read, class Put>
   void in_batches(Reader& reader, Read read, Put put) {
     std::vector<std::int16_t> levels(std::min<std::size_t>(rows_, kBatch));
-    std::uint64_t row = 0;
-    while (row < rows_) {
+    if (!whole() && !reader.HasNext()) throw Damaged(fmt::format("column {} ends before row {}", name(column_), range_.begin));
+    std::uint64_t row = first_row_;  // known once a page was found
+    while (row < range_.end) {
       if (!reader.HasNext()) throw Damaged(fmt::format("column {} ends after {} of {} rows", name(column_), row, rows_));
       std::int64_t values_read = 0;
       const auto wanted = std::int64_t(std::min<std::uint64_t>(rows_ - row, kBatch));
@@ -145,7 +170,8 @@ class ChunkReader {
       for (std::uint64_t i = 0; i < rows_read; ++i) {
         if (optional_ && levels[i] == 0) continue;
         if (used >= std::uint64_t(values_read)) throw Damaged(fmt::format("column {} has fewer values than rows", name(column_)));
-        put(row + i, used++);
+        if (row + i >= range_.begin && row + i < range_.end) put(row + i - range_.begin, used);
+        ++used;
       }
       row += rows_read;
     }
@@ -153,7 +179,8 @@ class ChunkReader {
 
   parquet::RowGroupReader& group_;
   Column column_;
-  std::uint64_t rows_;
+  std::uint64_t rows_, first_row_ = 0;
+  RowRange range_;
   bool all_null_ = false, optional_ = false;
 };
 
@@ -166,6 +193,8 @@ struct SegmentReader::State {
 
   std::shared_ptr<parquet::FileMetaData> metadata() const { return file->metadata(); }
   void read(std::size_t row_group, ColumnSet wanted, Names& names, Columns& into);
+  void read_person(std::size_t row_group, const core::PersonKey& person, Names& names, Columns& into);
+  void read_range(std::size_t row_group, RowRange range, ColumnSet wanted, Names& names, Columns& into);
 };
 
 namespace {
@@ -174,22 +203,23 @@ namespace {
 struct RowGroupRead {
   parquet::RowGroupReader& group;
   std::uint64_t rows;
+  RowRange range;
   ColumnSet wanted;
   std::array<WordIndex, kColumns>& words;
 
   template <class Reader, class T>
   void numbers(Column column, std::vector<T>& into, T none, bool may_be_empty = false) {
     if (!wanted.has(column)) return;
-    ChunkReader chunk(group, column, rows);
+    ChunkReader chunk(group, column, rows, range);
     if (may_be_empty && chunk.all_null()) return;
-    into.assign(rows, none);
+    into.assign(range.size(), none);
     if (!chunk.all_null()) chunk.values<Reader>([&](std::uint64_t row, auto value) { into[row] = T(value); });
   }
 
   void persons(std::vector<core::PersonKey>& into) {
     if (!wanted.has(Column::person)) return;
-    into.assign(rows, {});
-    ChunkReader(group, Column::person, rows)
+    into.assign(range.size(), {});
+    ChunkReader(group, Column::person, rows, range)
         .values<parquet::FixedLenByteArrayReader>(
             [&](std::uint64_t row, const parquet::FixedLenByteArray& value) { into[row] = person_key(value.ptr); });
   }
@@ -197,9 +227,9 @@ struct RowGroupRead {
   template <class T>
   void text(Column column, std::vector<T>& into, std::vector<std::string>& dictionary, bool may_be_empty = false) {
     if (!wanted.has(column)) return;
-    ChunkReader chunk(group, column, rows);
+    ChunkReader chunk(group, column, rows, range);
     if (may_be_empty && chunk.all_null()) return;
-    into.assign(rows, T(kNoName));
+    into.assign(range.size(), T(kNoName));
     if (chunk.all_null()) return;
     chunk.words(
         [&](std::string_view word) {
@@ -214,10 +244,22 @@ struct RowGroupRead {
 }  // namespace
 
 void SegmentReader::State::read(std::size_t row_group, ColumnSet wanted, Names& names, Columns& into) {
+  read_range(row_group, {0, std::uint64_t(metadata()->RowGroup(int(row_group))->num_rows())}, wanted, names, into);
+}
+
+void SegmentReader::State::read_person(std::size_t row_group, const core::PersonKey& person, Names& names, Columns& into) {
+  read(row_group, {Column::person}, names, into);
+  const auto [first, last] = std::equal_range(into.person.begin(), into.person.end(), person);
+  const RowRange range{std::uint64_t(first - into.person.begin()), std::uint64_t(last - into.person.begin())};
+  into.clear();
+  if (range.size() > 0) read_range(row_group, range, ColumnSet::all(), names, into);
+}
+
+void SegmentReader::State::read_range(std::size_t row_group, RowRange range, ColumnSet wanted, Names& names, Columns& into) {
   using parquet::Int32Reader, parquet::Int64Reader;
   into.clear();
   const auto group = file->RowGroup(int(row_group));
-  RowGroupRead to{*group, std::uint64_t(group->metadata()->num_rows()), wanted, words};
+  RowGroupRead to{*group, std::uint64_t(group->metadata()->num_rows()), range, wanted, words};
   to.persons(into.person);
   to.numbers<Int64Reader>(Column::start, into.start_ms, core::Millis{0});
   to.numbers<Int64Reader>(Column::duration_ms, into.duration_ms, kMissing);
@@ -300,10 +342,11 @@ std::vector<std::size_t> SegmentReader::row_groups_with(core::PersonKey first, c
   return found;
 }
 
-core::Status SegmentReader::read(std::size_t row_group, ColumnSet wanted, Names& names, Columns& into) {
+template <class Read>
+core::Status SegmentReader::guarded(std::size_t row_group, Read read) {
   core::invariant(row_group < row_groups(), "a row group is one of the segment's");
   try {
-    state_->read(row_group, wanted, names, into);
+    read();
   } catch (const core::InvariantBroken&) {
     throw;
   } catch (const std::bad_alloc&) {
@@ -312,6 +355,14 @@ core::Status SegmentReader::read(std::size_t row_group, ColumnSet wanted, Names&
     return damaged(state_->path, problem.what());
   }
   return core::Done{};
+}
+
+core::Status SegmentReader::read(std::size_t row_group, ColumnSet wanted, Names& names, Columns& into) {
+  return guarded(row_group, [&] { state_->read(row_group, wanted, names, into); });
+}
+
+core::Status SegmentReader::read_person(std::size_t row_group, const core::PersonKey& person, Names& names, Columns& into) {
+  return guarded(row_group, [&] { state_->read_person(row_group, person, names, into); });
 }
 
 }  // namespace tanhui::journal

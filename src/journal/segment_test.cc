@@ -82,6 +82,17 @@ Columns read_all(const fs::path& path, Names& names) {
   return all;
 }
 
+Columns read_person(const fs::path& path, const core::PersonKey& person, Names& names) {
+  auto segment = *SegmentReader::open(path);
+  Columns all, part;
+  for (std::size_t i = 0; i < segment.row_groups(); ++i) {
+    const auto status = segment.read_person(i, person, names, part);
+    if (!status) throw std::runtime_error(status.error().message);
+    all.append(part, 0, part.size());
+  }
+  return all;
+}
+
 void fill_optional(Columns& rows) {
   const std::size_t n = rows.size();
   if (rows.object.empty()) rows.object.resize(n, 0);
@@ -303,6 +314,14 @@ RC_GTEST_PROP(SegmentProperty, WhatGoesInComesOut, ()) {
   const auto info = writer.close();
   Names same = names;
   expect_equal(read_all(info.path, same), rows);
+  for (int i = 0; i < 8; ++i) {
+    const core::PersonKey person = rows.person[random() % rows.size()];
+    const auto [first, last] = std::equal_range(rows.person.begin(), rows.person.end(), person);
+    Columns theirs;
+    theirs.append(rows, std::size_t(first - rows.person.begin()), std::size_t(last - rows.person.begin()));
+    expect_equal(read_person(info.path, person, same), theirs);
+  }
+  expect_equal(read_person(info.path, {~std::uint64_t{0}, ~std::uint64_t{0}}, same), {});
   RC_ASSERT(!::testing::Test::HasFailure());
 }
 
@@ -310,11 +329,11 @@ TEST(Segment, ManyDifferentDurationsLeaveTheDictionary) {
   Folder folder;
   const Names names = some_names();
   Columns rows;
-  for (int i = 0; i < 12'000; ++i) {
+  for (int i = 0; i < 20'000; ++i) {
     add(rows, {1, std::uint64_t(i)}, kMorning, 1, false);
     rows.duration_ms.back() = i * 7;
   }
-  SegmentWriter writer(folder / "a.parquet", names, {}, {.row_group_rows = 16'000, .page_rows = 1000});
+  SegmentWriter writer(folder / "a.parquet", names, {}, {.row_group_rows = 24'000, .page_rows = 1000});
   writer.append(rows, 0, rows.size());
   Names same = names;
   expect_equal(read_all(writer.close().path, same), rows);

@@ -107,7 +107,7 @@ struct SegmentWriter::State {
       : file(std::make_shared<HashedFile>(path)),
         metadata(std::move(metadata_given)),
         options(options_given),
-        group(names_used),
+        group(names_used, options.row_group_rows),
         hasher(names_used) {
     core::invariant(options.page_rows > 0 && options.row_group_rows > 0, "a page and a row group hold at least one row");
     options.page_rows = std::min(options.page_rows, options.row_group_rows);

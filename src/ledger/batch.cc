@@ -18,7 +18,7 @@ struct Account {
   Owner owner;
   AssetId asset;
   std::int64_t amount = 0, held = 0;
-  bool touched = false;
+  bool stored = false, touched = false;  // has its row; is changed
   std::int64_t floor() const {
     const auto* own = std::get_if<Own>(&owner);
     return own != nullptr ? floor_of(*own) : held;
@@ -146,6 +146,7 @@ class Batch {
                   Account& account = accounts_[std::size_t(row.integer(0))];
                   account.amount = row.integer(1);
                   account.held = row.integer(2);
+                  account.stored = true;
                 });
   }
   void read_own() {
@@ -210,13 +211,13 @@ class Batch {
         .insert({std::span<const std::int64_t>(own.transfers), std::span<const std::int64_t>(own.accounts),
                  std::span<const std::int64_t>(own.assets), std::span<const std::int64_t>(own.amounts)});
   }
-  /// What stands on each account afterwards, not what changed: an upsert of a change below zero would break the constraint of its own row.
+  /// What stands on each account afterwards, not what changed.
   void write_accounts() {
-    Columns people, own;
+    Columns people, newcomers, own;
     for (const Account& account : accounts_) {
       if (!account.touched) continue;
       const auto* person = std::get_if<core::PersonKey>(&account.owner);
-      Columns& side = person != nullptr ? people : own;
+      Columns& side = person == nullptr ? own : account.stored ? people : newcomers;
       if (person != nullptr) {
         side.owners.push_back(*person);
       } else {
@@ -225,9 +226,16 @@ class Batch {
       side.assets.push_back(account.asset.value);
       side.amounts.push_back(account.amount);
     }
-    db::BulkInsert(tx_, "balance", {"owner", "asset", "amount"}, "ON CONFLICT (owner, asset) DO UPDATE SET amount = excluded.amount")
-        .insert({std::span<const core::PersonKey>(people.owners), std::span<const std::int64_t>(people.assets),
-                 std::span<const std::int64_t>(people.amounts)});
+    // PostgreSQL takes more than twice as long for an upsert as for an update of a row that is known to be there.
+    const std::int64_t changed = db::BatchQuery(tx_, "UPDATE balance SET amount = c2 FROM batch WHERE owner = c0 AND asset = c1",
+                                                {db::BatchQuery::bytes, db::BatchQuery::integer, db::BatchQuery::integer})
+                                     .run({std::span<const core::PersonKey>(people.owners), std::span<const std::int64_t>(people.assets),
+                                           std::span<const std::int64_t>(people.amounts)});
+    core::invariant(changed == std::int64_t(people.owners.size()), "a balance that was read is there to be changed");
+    db::BulkInsert(tx_, "balance", {"owner", "asset", "amount"})
+        .insert({std::span<const core::PersonKey>(newcomers.owners), std::span<const std::int64_t>(newcomers.assets),
+                 std::span<const std::int64_t>(newcomers.amounts)});
+    if (own.accounts.empty()) return;
     db::BulkInsert(tx_, "system_balance", {"account", "asset", "amount"},
                    "ON CONFLICT (account, asset) DO UPDATE SET amount = excluded.amount")
         .insert({std::span<const std::int64_t>(own.accounts), std::span<const std::int64_t>(own.assets),

@@ -120,28 +120,52 @@ void OpenRun::post(db::Transaction& tx, std::span<const Delta> deltas) {
   pending_.insert(pending_.end(), deltas.begin(), deltas.end());
 }
 
-RunTotals OpenRun::book(db::Transaction& tx) {
-  if (pending_.empty()) return {};
+// What is pending becomes rows of a few thousand postings each, by person: accounts of people who follow each other lie on the same pages.
+void OpenRun::slice_pending(db::Transaction& tx, std::size_t postings_max) {
   std::stable_sort(pending_.begin(), pending_.end(), [](const Delta& a, const Delta& b) { return a.person < b.person; });
+  tx.exec("DELETE FROM open_posting WHERE transfer = $1 AND booked IS NULL", transfer_);
+  for (std::size_t begin = 0, end = 0; begin < pending_.size(); begin = end) {
+    for (end = begin; end < pending_.size() && (end - begin < postings_max || pending_[end].person == pending_[end - 1].person);) ++end;
+    PackedRows requested;
+    for (std::size_t i = begin; i < end; ++i) {
+      append_entry(requested.bytes, pending_[i].asset.value, pending_[i].amount);
+      if (i + 1 == end || pending_[i + 1].person != pending_[i].person) requested.close(pending_[i].person);
+    }
+    const std::string packed = pack(requested);
+    tx.exec("INSERT INTO open_posting (transfer, batch, requested) VALUES ($1, $2, $3)", transfer_, ++batch_, db::Bytes{packed});
+    slices_.push_back({batch_, {pending_.begin() + std::ptrdiff_t(begin), pending_.begin() + std::ptrdiff_t(end)}});
+  }
+  sliced_ = pending_.size();
+  pending_.clear();
+}
+
+RunTotals OpenRun::book(db::Transaction& tx, std::size_t postings_max) {
+  if (slices_.empty()) {
+    if (pending_.empty()) return {};
+    slice_pending(tx, postings_max);
+  }
+  const Slice slice = std::move(slices_.front());
+  slices_.pop_front();
+  sliced_ -= slice.deltas.size();
   RunBooking booking(tx, transfer_, counter_, RunBooking::Into::block, std::move(assets_));
   std::vector<core::PersonKey> people;
-  for (const Delta& delta : pending_) {
+  for (const Delta& delta : slice.deltas) {
     if (people.empty() || people.back() != delta.person) people.push_back(delta.person);
   }
   booking.expect_debts_of(people);
-  for (const Delta& delta : pending_) booking.add(delta.asset.value, delta.person, delta.amount);
+  for (const Delta& delta : slice.deltas) booking.add(delta.asset.value, delta.person, delta.amount);
   RunTotals totals = booking.finish();
   assets_ = booking.take_assets();
   const std::string requested = pack(booking.requested), booked = pack(booking.booked);
-  tx.exec("DELETE FROM open_posting WHERE transfer = $1 AND booked IS NULL", transfer_);
-  tx.exec("INSERT INTO open_posting (transfer, batch, requested, booked) VALUES ($1, $2, $3, $4)", transfer_, batch_, db::Bytes{requested},
-          db::Bytes{booked});
-  pending_.clear();
+  const std::int64_t changed =
+      tx.exec("UPDATE open_posting SET requested = $3, booked = $4 WHERE transfer = $1 AND batch = $2 AND booked IS NULL", transfer_,
+              slice.batch, db::Bytes{requested}, db::Bytes{booked});
+  core::invariant(changed == 1, "what is booked was posted and not booked before");
   return totals;
 }
 
 RunTotals OpenRun::close(db::Transaction& tx) {
-  book(tx);
+  while (unbooked() > 0) book(tx);
   const std::vector<Line> lines = lines_of(tx, transfer_);
   RunTotals totals;
   RunDigest digest(key_, reason_);

@@ -10,6 +10,7 @@
 // What is said of RunPosting about debts holds, as of book(). One writer: an OpenRun belongs to whoever holds the instance's run lock;
 // after a transaction of it was rolled back it is thrown away and opened again.
 #pragma once
+#include <deque>
 #include <functional>
 #include <map>
 #include <span>
@@ -33,9 +34,11 @@ class OpenRun {
 
   /// People in ascending order; assets of a person in any order.
   void post(db::Transaction& tx, std::span<const Delta> deltas);
-  /// Moves the balances by what was posted and not booked yet.
-  RunTotals book(db::Transaction& tx);
-  std::size_t unbooked() const { return pending_.size(); }
+  /// Moves the balances by what was posted and not booked yet: by about `postings_max` of it, in the order of people, so that no
+  /// transaction takes long. What is left over comes first with the next call.
+  RunTotals book(db::Transaction& tx, std::size_t postings_max = SIZE_MAX);
+  bool booking() const { return !slices_.empty(); }  // something is left over
+  std::size_t unbooked() const { return pending_.size() + sliced_; }
   /// Totals of all batches together. The run is over then.
   RunTotals close(db::Transaction& tx);
   std::int64_t transfer() const { return transfer_; }
@@ -43,12 +46,19 @@ class OpenRun {
  private:
   OpenRun(std::string key, std::string reason, std::int64_t transfer, Own counter)
       : key_(std::move(key)), reason_(std::move(reason)), transfer_(transfer), counter_(counter) {}
+  struct Slice {
+    std::int64_t batch = 0;  // its row
+    std::vector<Delta> deltas;
+  };
   void read_pending(db::Transaction& tx);
+  void slice_pending(db::Transaction& tx, std::size_t postings_max);
   std::string key_, reason_;
   std::int64_t transfer_;
   Own counter_;
   std::int64_t batch_ = 0;           // the last one that was written
   std::vector<Delta> pending_;       // posted, not booked
+  std::deque<Slice> slices_;         // of what was pending when booking began, by person
+  std::size_t sliced_ = 0;           // postings in them
   std::map<AssetId, Asset> assets_;  // known so far
 };
 

@@ -75,6 +75,31 @@ TEST(OpenRun, WhatIsNotBookedYetIsKeptForWhoeverBooksIt) {
   world.expect_sound();
 }
 
+TEST(OpenRun, BooksALittleAtATime) {
+  World world;
+  std::vector<Delta> deltas;
+  for (std::uint64_t number = 1; number <= 100; ++number) deltas.push_back({person(number), world.travel, std::int64_t(number)});
+  std::sort(deltas.begin(), deltas.end(), [](const Delta& a, const Delta& b) { return a.person < b.person; });
+  post_only(world, "open", deltas);
+  const auto step = [&] {
+    db::Transaction tx = world.database.begin();
+    OpenRun run = *OpenRun::open(tx, "open", "a run");
+    run.book(tx, 30);
+    tx.commit();
+    world.expect_sound();
+    return run.unbooked();
+  };
+  EXPECT_EQ(step(), 70u);
+  post_only(world, "open", {{person(1), world.travel, 1000}});
+  std::size_t left = 71;
+  for (int steps = 0; left > 0 && steps < 10; ++steps) left = step();
+  EXPECT_EQ(left, 0u);
+  EXPECT_EQ(world.balance(person(1), world.travel).amount, 1001);
+  EXPECT_EQ(world.balance(person(100), world.travel).amount, 100);
+  EXPECT_EQ(close(world, "open").people, 100);
+  world.expect_sound();
+}
+
 TEST(OpenRun, ARunIsClosedOnce) {
   World world;
   post(world, "open", {{person(1), world.travel, 1000}});

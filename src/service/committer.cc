@@ -9,6 +9,7 @@
 namespace tanhui::service {
 namespace {
 
+constexpr int kSlicesMax = 16;  // of balances between two looks at the queue
 constexpr auto kHousekeeping = std::chrono::milliseconds(250);
 
 core::Error not_known(std::string_view why) {
@@ -90,6 +91,10 @@ void Committer::listen(Listener listener) {
   run([this, listener = std::move(listener)]() mutable { listener_ = std::move(listener); }).get();
 }
 
+void Committer::on_settled(Settled settled) {
+  run([this, settled = std::move(settled)]() mutable { settled_ = std::move(settled); }).get();
+}
+
 bool Committer::submit(Credit& credit) {
   core::invariant(credit.programme != nullptr && credit.done, "a credit has a programme and somebody who waits for it");
   bool first = false;
@@ -150,6 +155,7 @@ void Committer::commit(std::vector<Credit*>& credits) {
     refresh(credits, now_ms);
     db::Transaction tx = instance_.database().begin();
     std::vector<Credit*> waiting = credits;
+    std::erase_if(waiting, [](const Credit* credit) { return credit->sandbox; });
     while (!waiting.empty()) {  // programme by programme
       const std::shared_ptr<OpenProgramme> programme = waiting.front()->programme;
       std::vector<Credit*> mine;
@@ -192,6 +198,9 @@ void Committer::commit(std::vector<Credit*>& credits) {
     }
     changed.clear();
   }
+  for (Credit* credit : credits) {
+    if (credit->sandbox) rehearse(*credit, now_ms);
+  }
   counts_.commits.fetch_add(1, std::memory_order_relaxed);
   counts_.requests.fetch_add(credits.size(), std::memory_order_relaxed);
   counts_.commit_microseconds.fetch_add(
@@ -203,6 +212,30 @@ void Committer::commit(std::vector<Credit*>& credits) {
     }
   }
   answer(credits);
+}
+
+// What a sandbox key sends is decided like everything else, in a transaction that is thrown away.
+void Committer::rehearse(Credit& credit, core::Millis now_ms) {
+  const std::shared_ptr<OpenProgramme> programme = credit.programme;
+  if (programme->stale || find(programme->programme.id) != programme) {
+    credit.error = closed(programme->programme);
+    return;
+  }
+  bool begun = false;
+  try {
+    db::Transaction tx = instance_.database().begin();
+    activity::Submission submission{&credit.records, credit.digest, {}};
+    begun = true;
+    auto totals = programme->window->credit(tx, {&submission, 1}, now_ms);
+    begun = bool(totals);
+    if (totals)
+      credit.answers = std::move(submission.answers);
+    else
+      credit.error = totals.error();
+  } catch (const std::exception& problem) {
+    credit.error = not_known(problem.what());
+  }
+  if (begun) programme->window->rolled_back();
 }
 
 void Committer::refresh(const std::vector<Credit*>& credits, core::Millis now_ms) {
@@ -244,7 +277,7 @@ void Committer::keep_house() {
   for (const auto& programme : all) {
     try {
       activity::OpenWindow& window = *programme->window;
-      if (window.books_due(now_ms)) book(window, now_ms);
+      for (int slices = 0; slices < kSlicesMax && window.books_due(now_ms); ++slices) book(window, now_ms);
       const bool full = window.memory_bytes() > options_.window.memory_bytes;
       if (full || (options_.seal_every_ms > 0 && now_ms - programme->sealed_ms >= options_.seal_every_ms)) {
         programme->sealed_ms = now_ms;
@@ -253,7 +286,9 @@ void Committer::keep_house() {
       if (options_.settle_waiting_every_ms > 0 && window.waiting() > 0 &&
           now_ms - programme->settled_ms >= options_.settle_waiting_every_ms) {
         programme->settled_ms = now_ms;
-        if (!window.settle_waiting(now_ms)) counts_.failures.fetch_add(1, std::memory_order_relaxed);
+        const auto report = window.settle_waiting(now_ms);
+        if (!report) counts_.failures.fetch_add(1, std::memory_order_relaxed);
+        if (report && *report && settled_) settled_(programme->programme, **report);
       }
     } catch (const std::exception&) {
       counts_.failures.fetch_add(1, std::memory_order_relaxed);

@@ -52,6 +52,7 @@ struct Credit {
   std::shared_ptr<OpenProgramme> programme;
   activity::RecordBatch records = {};
   core::Digest digest{};
+  bool sandbox = false;  // decided and answered, and nothing is kept
   std::function<void()> done = {};
   // the answer:
   std::optional<core::Error> error = {};  // none of the records counted
@@ -69,6 +70,8 @@ class Committer {
   /// Who was credited by a commit, after it; on the committer's thread.
   using Listener = std::function<void(const identity::Programme&, const std::vector<activity::Credited>&, core::Millis now_ms)>;
 
+  /// What a run decided of records that had waited; on the committer's thread.
+  using Settled = std::function<void(const identity::Programme&, const activity::AccountReport&)>;
   /// Errors: instance.busy when another process runs on the instance.
   static core::Result<std::unique_ptr<Committer>> start(identity::Instance& instance, const methodology::Library& library,
                                                         CommitterOptions options, Clock now);
@@ -83,6 +86,7 @@ class Committer {
   /// Seals and takes no more.
   core::Status close(std::string_view programme);
   void listen(Listener listener);
+  void on_settled(Settled settled);
 
   /// False when too much waits. `credit` stays where it is until done.
   bool submit(Credit& credit);
@@ -106,6 +110,7 @@ class Committer {
   void loop();
   void commit(std::vector<Credit*>& credits);
   void refresh(const std::vector<Credit*>& credits, core::Millis now_ms);
+  void rehearse(Credit& credit, core::Millis now_ms);
   void answer(std::vector<Credit*>& credits);
   void keep_house();
   void book(activity::OpenWindow& window, core::Millis now_ms);
@@ -124,6 +129,7 @@ class Committer {
   mutable std::mutex programmes_mutex_;
   std::map<std::string, std::shared_ptr<OpenProgramme>, std::less<>> programmes_;
   Listener listener_;
+  Settled settled_;
   CommitterCounts counts_;
   std::thread thread_;
 };

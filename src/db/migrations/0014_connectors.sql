@@ -1,4 +1,4 @@
--- 0009_connectors.sql: what connectors of foreign formats must remember: who a subject is, what was published before, charge detail records
+-- 0014_connectors.sql: what connectors of foreign formats must remember: who a subject is, what was published before, charge detail records
 -- as they were pushed, stations over time, and devices that publish over MQTT.
 -- Why: decision 0018. Nothing here names a person: subjects and people are keyed hashes (decision 0004). All tables are new.
 

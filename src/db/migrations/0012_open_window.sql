@@ -1,4 +1,4 @@
--- 0008_open_window.sql: records of the open window, credited at once and not yet sealed.
+-- 0012_open_window.sql: records that come over the network: credited at once and not yet sealed, or as files that a run takes.
 -- Why: decision 0017. A batch of credits is a few rows, not a row for each record: one with its records, one with its postings. When the
 -- window is sealed, the records become segments and the postings those of a run; until then they are here and nowhere else.
 
@@ -55,3 +55,21 @@ CREATE TABLE waiting_batch (
   bytes     BYTEA  NOT NULL,
   PRIMARY KEY (programme, batch)
 ) STRICT, WITHOUT ROWID;
+
+-- A file that was sent to be accounted. Its bytes lie in the instance's folder until the run is over.
+CREATE TABLE import (
+  id          TEXT   NOT NULL PRIMARY KEY CHECK (length(id) = 32),
+  programme   TEXT   NOT NULL,
+  source      TEXT   NOT NULL,  -- whose records alone it may hold; empty: any source of the programme
+  sender      TEXT   NOT NULL,  -- key of a partner or id of a member of staff
+  profile     TEXT   NOT NULL,  -- empty: the native format
+  bytes       BIGINT NOT NULL CHECK (bytes >= 0),
+  digest      BYTEA  NOT NULL CHECK (length(digest) = 32),
+  state       TEXT   NOT NULL CHECK (state IN ('queued', 'done', 'failed')),
+  created_ms  BIGINT NOT NULL,
+  finished_ms BIGINT,
+  run         BIGINT,           -- that booked it; null when it changed nothing
+  report      TEXT   NOT NULL,  -- JSON of the report, or of the problem; empty while it is queued
+  CHECK ((state = 'queued') = (finished_ms IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX import_queue ON import (created_ms, id) WHERE state = 'queued';

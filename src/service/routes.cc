@@ -1,0 +1,13 @@
+#include "service/routes.h"
+
+namespace tanhui::service {
+
+core::Status add_routes(Api& api) {
+  add_health_routes(api);
+  add_activity_routes(api);
+  add_import_routes(api);
+  add_webhook_routes(api);
+  return add_reference_routes(api);
+}
+
+}  // namespace tanhui::service
