@@ -32,6 +32,20 @@ CREATE TABLE published_record (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX published_record_period ON published_record (programme, source, period);
 
+-- What must be unwound because of a later publication and is not yet known to be: submitted again until it is.
+CREATE TABLE published_unwinding (
+  programme TEXT   NOT NULL,
+  source    TEXT   NOT NULL,
+  event     TEXT   NOT NULL,  -- with its revision
+  person    BYTEA  NOT NULL CHECK (length(person) = 16),
+  object    TEXT   NOT NULL,
+  activity  TEXT   NOT NULL,
+  start_ms  BIGINT NOT NULL,
+  end_ms    BIGINT NOT NULL,
+  quantity  BIGINT NOT NULL,
+  PRIMARY KEY (programme, source, event)
+) STRICT, WITHOUT ROWID;
+
 -- A platform that speaks OCPI with us. Its token is nowhere: only its digest.
 CREATE TABLE ocpi_party (
   id            TEXT   PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 60),
