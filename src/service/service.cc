@@ -12,8 +12,8 @@
 #include "identity/instance.h"
 #include "service/idempotency.h"
 #include "service/partners.h"
-#include "service/record_metrics.h"
 #include "service/person_access.h"
+#include "service/record_metrics.h"
 #include "service/routes.h"
 
 namespace tanhui::service {
