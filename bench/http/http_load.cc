@@ -1,4 +1,4 @@
-// http_load: GET a path again and again; what came of it as one line of JSON. bench/http_server/http.py runs it.
+// http_load: GET a path again and again; what came of it as one line of JSON. bench/http/http.py runs it.
 //   http_load PORT PATH CONNECTIONS PIPELINE SECONDS [RATE]
 #include <fmt/format.h>
 
