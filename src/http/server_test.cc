@@ -158,76 +158,73 @@ TEST(Server, RefusesWhatIsMalformed) {
     std::string request;
     int status;
     std::string_view id;
-  } rows[] =
-      {{"both lengths", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
-        "http.bad-request"},
-       {"both, the other way round", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
-        400, "http.bad-request"},
-       {"two lengths", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400, "http.bad-request"},
-       {"two equal lengths", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc", 400,
-        "http.bad-request"},
-       {"a list of lengths", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3, 3\r\n\r\nabc", 400, "http.bad-request"},
-       {"a signed length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: +3\r\n\r\nabc", 400, "http.bad-request"},
-       {"a negative length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400, "http.bad-request"},
-       {"a length beyond 64 bits", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 18446744073709551617\r\n\r\n", 400,
-        "http.bad-request"},
-       {"a length in hexadecimal", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0x3\r\n\r\nabc", 400, "http.bad-request"},
-       {"gzip, chunked", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501,
-        "http.unsupported-encoding"},
-       {"chunked, identity", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", 501,
-        "http.unsupported-encoding"},
-       {"identity", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: identity\r\n\r\n", 501, "http.unsupported-encoding"},
-       {"xchunked", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n", 501, "http.unsupported-encoding"},
-       {"chunked twice", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
-        "http.bad-request"},
-       {"chunked in HTTP/1.0", "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "http.bad-request"},
-       {"a space before the colon", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n", 400,
-        "http.bad-request"},
-       {"a chunk size that is none", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nabc\r\n0\r\n\r\n", 400,
-        "http.bad-request"},
-       {"a chunk longer than it says", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n", 400,
-        "http.bad-request"},
-       {"a chunk size beyond 64 bits", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n", 400,
-        "http.bad-request"},
-       {"a chunk of a size that wraps around",
-        "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffe\r\n" + long_value, 413,
-        "http.body-too-large"},
-       h5,
-       "http.unsupported-version"},
-    {"no host", "GET /hello HTTP/1.1\r\n\r\n", 400, "http.bad-request"},
-    {"two hosts", "GET /hello HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400, "http.bad-request"},
-    {"a control character in a field", std::string("GET /hello HTTP/1.1\r\nHost: x\r\nX: a\x01z\r\n\r\n"), 400, "http.bad-request"},
-    {"a NUL in a field", std::string("GET /hello HTTP/1.1\r\nHost: x\r\nX: a") + '\0' + "z\r\n\r\n", 400, "http.bad-request"}, h5,
-    "http.unsupported-version"
-}
-, {"a target that is no path", "GET hello HTTP/1.1\r\nHost: x\r\n\r\n", 400, "http.bad-request"},
-    {"a fragment", "GET /hello#x HTTP/1.1\r\nHost: x\r\n\r\n", 400, "http.bad-request"},
-    {"another version", "GET /hello HTTP/2.0\r\nHost: x\r\n\r\n", 505, "http.unsupported-version"},
-    {"no version", "GET /hello\r\nHost: x\r\n\r\n", 400, "http.bad-request"},
-    {"HTTP/2 by prior knowledge", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "http.unsupported-version"},
-    {"TLS on a plain port", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 15), 400, "http.bad-request"},
-    {"a long header", "GET /hello HTTP/1.1\r\nHost: x\r\nX: " + long_value + "\r\n\r\n", 431, "http.header-too-large"},
-    {"a long target", "GET /" + long_value + " HTTP/1.1\r\nHost: x\r\n\r\n", 431, "http.header-too-large"},
-    {"many fields", "GET /hello HTTP/1.1\r\nHost: x\r\n" + many_fields + "\r\n", 431, "http.header-too-large"},
-    {"a large body", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n" + std::string(1001, 'x'), 413, "http.body-too-large"},
-    {"a large body in chunks",
-     "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n" + std::string(1001, 'x') + "\r\n0\r\n\r\n", 413,
-     "http.body-too-large"},
-    {"a body where none is taken", "GET /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", 413, "http.body-too-large"},
-    {"an unknown expectation", "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: cake\r\nContent-Length: 1\r\n\r\nx", 417,
-     "http.expectation-failed"},
-    {"a chunk extension without end", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1;" + std::string(100'000, 'x'),
-     400, "http.bad-request"},
-};
-for (const auto& [why, request, status, id] : rows) {
-  // A second request is smuggled behind it: it must not be answered.
-  const std::string answer = server.ask(request + "GET /people/smuggled HTTP/1.1\r\nHost: x\r\n\r\n");
-  EXPECT_EQ(status_of(answer), status) << why << "\n" << answer.substr(0, 600);
-  EXPECT_NE(answer.find("urn:tanhui:problem:" + std::string(id)), std::string::npos) << why << "\n" << answer.substr(0, 600);
-  EXPECT_NE(answer.find("Connection: close"), std::string::npos) << why;
-  EXPECT_EQ(answer.find("smuggled"), std::string::npos) << why << "\n" << answer;
-}
-EXPECT_EQ(status_of(server.ask("GET /hello" + std::string(kEnd))), 200) << "it goes on";
+  } rows[] = {
+      {"both lengths", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
+       "http.bad-request"},
+      {"both, the other way round", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
+       400, "http.bad-request"},
+      {"two lengths", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400, "http.bad-request"},
+      {"two equal lengths", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc", 400, "http.bad-request"},
+      {"a list of lengths", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3, 3\r\n\r\nabc", 400, "http.bad-request"},
+      {"a signed length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: +3\r\n\r\nabc", 400, "http.bad-request"},
+      {"a negative length", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400, "http.bad-request"},
+      {"a length beyond 64 bits", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 18446744073709551617\r\n\r\n", 400,
+       "http.bad-request"},
+      {"a length in hexadecimal", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0x3\r\n\r\nabc", 400, "http.bad-request"},
+      {"gzip, chunked", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501,
+       "http.unsupported-encoding"},
+      {"chunked, identity", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", 501,
+       "http.unsupported-encoding"},
+      {"identity", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: identity\r\n\r\n", 501, "http.unsupported-encoding"},
+      {"xchunked", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n", 501, "http.unsupported-encoding"},
+      {"chunked twice", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
+       "http.bad-request"},
+      {"chunked in HTTP/1.0", "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "http.bad-request"},
+      {"a space before the colon", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n", 400,
+       "http.bad-request"},
+      {"a chunk size that is none", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nabc\r\n0\r\n\r\n", 400,
+       "http.bad-request"},
+      {"a chunk longer than it says", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n", 400,
+       "http.bad-request"},
+      {"a chunk size beyond 64 bits", "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n", 400,
+       "http.bad-request"},
+      {"a chunk of a size that wraps around",
+       "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffe\r\n" + long_value, 413, "http.body-too-large"},
+      {"a line that ends in LF only", "GET /hello HTTP/1.1\nHost: x\n\n", 505, "http.unsupported-version"},
+      {"no host", "GET /hello HTTP/1.1\r\n\r\n", 400, "http.bad-request"},
+      {"two hosts", "GET /hello HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400, "http.bad-request"},
+      {"a control character in a field", std::string("GET /hello HTTP/1.1\r\nHost: x\r\nX: a\x01z\r\n\r\n"), 400, "http.bad-request"},
+      {"a NUL in a field", std::string("GET /hello HTTP/1.1\r\nHost: x\r\nX: a") + '\0' + "z\r\n\r\n", 400, "http.bad-request"},
+      {"a target with a space", "GET /he llo HTTP/1.1\r\nHost: x\r\n\r\n", 505, "http.unsupported-version"},
+      {"a target that is no path", "GET hello HTTP/1.1\r\nHost: x\r\n\r\n", 400, "http.bad-request"},
+      {"a fragment", "GET /hello#x HTTP/1.1\r\nHost: x\r\n\r\n", 400, "http.bad-request"},
+      {"another version", "GET /hello HTTP/2.0\r\nHost: x\r\n\r\n", 505, "http.unsupported-version"},
+      {"no version", "GET /hello\r\nHost: x\r\n\r\n", 400, "http.bad-request"},
+      {"HTTP/2 by prior knowledge", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "http.unsupported-version"},
+      {"TLS on a plain port", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 15), 400, "http.bad-request"},
+      {"a long header", "GET /hello HTTP/1.1\r\nHost: x\r\nX: " + long_value + "\r\n\r\n", 431, "http.header-too-large"},
+      {"a long target", "GET /" + long_value + " HTTP/1.1\r\nHost: x\r\n\r\n", 431, "http.header-too-large"},
+      {"many fields", "GET /hello HTTP/1.1\r\nHost: x\r\n" + many_fields + "\r\n", 431, "http.header-too-large"},
+      {"a large body", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n" + std::string(1001, 'x'), 413,
+       "http.body-too-large"},
+      {"a large body in chunks",
+       "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n" + std::string(1001, 'x') + "\r\n0\r\n\r\n", 413,
+       "http.body-too-large"},
+      {"a body where none is taken", "GET /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx", 413, "http.body-too-large"},
+      {"an unknown expectation", "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: cake\r\nContent-Length: 1\r\n\r\nx", 417,
+       "http.expectation-failed"},
+      {"a chunk extension without end",
+       "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1;" + std::string(100'000, 'x'), 400, "http.bad-request"},
+  };
+  for (const auto& [why, request, status, id] : rows) {
+    // A second request is smuggled behind it: it must not be answered.
+    const std::string answer = server.ask(request + "GET /people/smuggled HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_EQ(status_of(answer), status) << why << "\n" << answer.substr(0, 600);
+    EXPECT_NE(answer.find("urn:tanhui:problem:" + std::string(id)), std::string::npos) << why << "\n" << answer.substr(0, 600);
+    EXPECT_NE(answer.find("Connection: close"), std::string::npos) << why;
+    EXPECT_EQ(answer.find("smuggled"), std::string::npos) << why << "\n" << answer;
+  }
+  EXPECT_EQ(status_of(server.ask("GET /hello" + std::string(kEnd))), 200) << "it goes on";
 }
 
 TEST(Server, HowARequestIsCutIntoPiecesDoesNotMatter) {

@@ -2,7 +2,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
-#include <boost/asio/use_future.hpp>
 #include <boost/beast/core/buffers_to_string.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/websocket.hpp>
@@ -202,9 +201,14 @@ Settings with_tls(const Certificate& certificate) {
 
 core::Result<ClientResponse> fetch_now(const ClientRequest& request, const ClientLimits& limits) {
   asio::io_context io;
-  auto future = asio::co_spawn(io, fetch(request, limits), asio::use_future);
+  std::optional<core::Result<ClientResponse>> answer;
+  asio::co_spawn(
+      io, [&]() -> asio::awaitable<void> { answer.emplace(co_await fetch(request, limits)); },
+      [](const std::exception_ptr& failure) {
+        if (failure != nullptr) std::rethrow_exception(failure);
+      });
   io.run();
-  return future.get();
+  return *std::move(answer);
 }
 
 TEST(Tls, SpeaksOneThreeOnly) {
