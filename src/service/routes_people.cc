@@ -511,8 +511,8 @@ core::Status add_people_routes(Api& api) {
     auto lease = world.databases.take();
     if (!lease) return lease.error();
     auto taken = *std::move(lease);
-    const auto keys = taken.database().transact(
-        [&](db::Transaction& tx) { return identity::PseudonymKeys::load_or_make(tx, house->safe, world.now()); });
+    const auto keys =
+        taken.database().transact([&](db::Transaction& tx) { return identity::PseudonymKeys::load_or_make(tx, house->safe, world.now()); });
     if (!keys) return keys.error();
   }
   add_login(api, house);
