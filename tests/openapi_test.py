@@ -52,8 +52,8 @@ class Server:
         self.process.wait()
 
     def operations(self):
-        """{(method, path): (operation id, who)} as the program itself lists them."""
-        listed = subprocess.run([*self.words, "serve", "--operations"], capture_output=True, text=True, check=True, env={**self.environment, "TANHUI_METRICS_PORT": "0", "TANHUI_HTTP_PORT": "0"}).stdout
+        """{(method, path): (operation id, who)} as the program itself lists them; with an instance of its own, for this one is being served."""
+        listed = subprocess.run([self.binary, "--instance", self.folder / "another", "serve", "--operations"], capture_output=True, text=True, check=True, env={**self.environment, "TANHUI_METRICS_PORT": "0", "TANHUI_HTTP_PORT": "0"}).stdout
         rows = [line.split() for line in listed.splitlines()]
         return {(method.lower(), path): (operation, who) for method, path, operation, who, _ in rows}
 
