@@ -263,8 +263,8 @@ TEST(Mqtt, WhatCanNeverBecomeARecordIsADeadLetter) {
   ASSERT_EQ(dead.size(), 4u);
   std::map<std::string, int> reasons;
   for (const auto& letter : dead) ++reasons[letter.reason];
-  EXPECT_EQ(reasons,
-            (std::map<std::string, int>{{"body.empty", 1}, {"body.broken-json", 1}, {"record.unknown-activity", 1}, {"mqtt.too-large", 1}}));
+  EXPECT_EQ(reasons, (std::map<std::string, int>{
+                         {"body.empty", 1}, {"body.broken-json", 1}, {"record.unknown-activity", 1}, {"mqtt.too-large", 1}}));
   EXPECT_EQ(dead[0].programme, "wuhan-demo");
   EXPECT_EQ(dead[0].device, "gate-1");
   EXPECT_EQ(world.intake->counts().dead_letters, 4u);
