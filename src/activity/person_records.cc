@@ -80,17 +80,18 @@ core::Status add_open(db::Reader& reader, std::span<const core::PersonKey> peopl
 
 }  // namespace
 
-core::Result<std::vector<PersonRecord>> records_of(identity::Instance& instance, std::span<const core::PersonKey> people,
-                                                   const std::string& programme, core::Day first, core::Day last) {
+core::Result<std::vector<PersonRecord>> records_of(db::Database& database, const std::filesystem::path& folder,
+                                                   std::span<const core::PersonKey> people, const std::string& programme, core::Day first,
+                                                   core::Day last) {
   std::vector<PersonRecord> records;
   journal::Names names;
   journal::Columns columns;
-  for (const std::string& one : journal::programmes_with_segments(instance.database())) {
+  for (const std::string& one : journal::programmes_with_segments(database)) {
     if (!programme.empty() && one != programme) continue;
-    for (const auto& segment : journal::files_between(instance.database(), one, first, last)) {
+    for (const auto& segment : journal::files_between(database, one, first, last)) {
       for (const core::PersonKey& person : people) {
         if (person < segment.info.person_min || person > segment.info.person_max) continue;
-        auto reader = journal::SegmentReader::open(instance.journal() / segment.info.path);
+        auto reader = journal::SegmentReader::open(folder / segment.info.path);
         if (!reader) return reader.error();
         auto opened = *std::move(reader);
         for (const std::size_t group : opened.row_groups_with(person, person)) {
@@ -105,7 +106,7 @@ core::Result<std::vector<PersonRecord>> records_of(identity::Instance& instance,
       }
     }
   }
-  if (auto status = add_open(instance.database(), people, programme, first, last, records); !status) return status.error();
+  if (auto status = add_open(database, people, programme, first, last, records); !status) return status.error();
   std::sort(records.begin(), records.end(), [](const PersonRecord& a, const PersonRecord& b) {
     return std::tuple(b.start_ms, a.revision) < std::tuple(a.start_ms, b.revision);
   });
@@ -141,9 +142,8 @@ boost::json::object accounts_json(db::Reader& reader, const core::PersonKey& per
   return {{"balances", std::move(balances)}, {"debts", std::move(debts)}};
 }
 
-core::Result<boost::json::object> export_of(identity::Instance& instance, const identity::People& people, const identity::PersonId& id,
-                                            core::Millis now_ms) {
-  db::Database& database = instance.database();
+core::Result<boost::json::object> export_of(db::Database& database, const std::filesystem::path& folder, const identity::People& people,
+                                            const identity::PersonId& id, core::Millis now_ms) {
   const auto contacts = people.contacts(database, id);
   if (!contacts) return contacts.error();
   const auto person = *identity::find_person(database, id);
@@ -164,7 +164,7 @@ core::Result<boost::json::object> export_of(identity::Instance& instance, const 
     for (auto& member : accounts_json(database, link.key)) one.emplace(member.key(), std::move(member.value()));
     pseudonyms.push_back(std::move(one));
   }
-  const auto records = records_of(instance, keys, "", core::kFirstDay, core::kLastDay);
+  const auto records = records_of(database, folder, keys, "", core::kFirstDay, core::kLastDay);
   if (!records) return records.error();
   for (const PersonRecord& record : *records) {
     records_out.push_back(to_json(record));

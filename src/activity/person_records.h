@@ -2,13 +2,13 @@
 #pragma once
 #include <boost/json.hpp>
 
+#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "core/result.h"
 #include "core/time.h"
-#include "identity/instance.h"
 #include "identity/people.h"
 #include "journal/catalogue.h"
 
@@ -26,9 +26,11 @@ struct PersonRecord {
   core::Day day;
 };
 
-/// Of these pseudonyms, the newest first; `programme` empty: of all. Errors: those of journal::SegmentReader.
-core::Result<std::vector<PersonRecord>> records_of(identity::Instance& instance, std::span<const core::PersonKey> people,
-                                                   const std::string& programme, core::Day first, core::Day last);
+/// Of these pseudonyms, the newest first; `journal` is the folder of the segments; `programme` empty: of all. Errors: those of
+/// journal::SegmentReader.
+core::Result<std::vector<PersonRecord>> records_of(db::Database& database, const std::filesystem::path& journal,
+                                                   std::span<const core::PersonKey> people, const std::string& programme, core::Day first,
+                                                   core::Day last);
 boost::json::object to_json(const PersonRecord& record);
 /// Balances and debts of a pseudonym.
 boost::json::object accounts_json(db::Reader& reader, const core::PersonKey& person);
@@ -37,7 +39,7 @@ boost::json::object accounts_json(db::Reader& reader, const core::PersonKey& per
 ///   {"format":"tanhui-person 1","made":…,"person":…,"joined":…,"contacts":[…],"pseudonyms":[{"key":…,"strength":…,"weaker":…,
 ///    "consents":[…],"balances":[…],"debts":[…],"history":[…]}],"records":[…],"accesses":[…]}
 /// Whoever lets it out records that with identity::look_at. Errors: person.not-found, those of the vault and of records_of.
-core::Result<boost::json::object> export_of(identity::Instance& instance, const identity::People& people, const identity::PersonId& id,
-                                            core::Millis now_ms);
+core::Result<boost::json::object> export_of(db::Database& database, const std::filesystem::path& journal, const identity::People& people,
+                                            const identity::PersonId& id, core::Millis now_ms);
 
 }  // namespace tanhui::activity

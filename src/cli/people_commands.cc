@@ -121,7 +121,7 @@ int statement(const Options& options, const Shell& shell) {
   if (!last) return complain(last.error(), shell.chinese());
   const core::PersonKey person = person_key(opened, options.person);
   const std::array people{person};
-  const auto lines = activity::records_of(opened, people, options.programme, *first, *last);
+  const auto lines = activity::records_of(opened.database(), opened.journal(), people, options.programme, *first, *last);
   if (!lines) return complain(lines.error(), shell.chinese());
   if (lines->empty() && ledger::balances(opened.database(), person).empty()) {
     return complain({core::ErrorCode::not_found,

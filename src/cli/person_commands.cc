@@ -140,7 +140,7 @@ int export_all(const Options& options, const Shell& shell) {
     const auto noted = house.database().transact(
         [&](db::Transaction& tx) { return identity::look_at(tx, *id, kConsole, *purpose, "everything", now_ms()); });
     if (!noted) return noted.error();
-    const auto everything = activity::export_of(house.instance, house.people, *id, now_ms());
+    const auto everything = activity::export_of(house.database(), house.instance.journal(), house.people, *id, now_ms());
     if (!everything) return everything.error();
     file.stream() << boost::json::serialize(*everything) << '\n';
     file.keep();

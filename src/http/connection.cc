@@ -262,6 +262,12 @@ bool Connection<Stream>::accept_header() {
   } else if (exchange.request.method() == Method::options) {
     early_ = Response{.status = 204};
     early_->header("Allow", allow_list(found.allowed));
+    if (exchange.request.has_header("Access-Control-Request-Method") && is_allowed_origin(exchange.request)) {
+      early_->header("Access-Control-Allow-Methods", allow_list(found.allowed));
+      early_->header("Access-Control-Allow-Headers",
+                     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-CSRF-Token, traceparent");
+      early_->header("Access-Control-Max-Age", "600");
+    }
   } else {
     early_ = problem(exchange.request,
                      refused("http.method-not-allowed",
@@ -409,9 +415,8 @@ std::optional<Response> Connection<Stream>::check_upgrade(const Request& request
   }
   // A browser says which page asks, and sends cookies along whatever page that is.
   const std::string_view origin = request.header("Origin");
-  const auto& allowed = engine_.shared().settings.allowed_origins;
-  const bool own = origin == fmt::format("{}://{}", kTls ? "https" : "http", request.header("Host"));
-  if (origin.empty() || own || std::find(allowed.begin(), allowed.end(), origin) != allowed.end()) return std::nullopt;
+  if (origin.empty() || is_allowed_origin(request)) return std::nullopt;
+  if (origin == fmt::format("{}://{}", kTls ? "https" : "http", request.header("Host"))) return std::nullopt;
   return problem(
       request, refused("access.forbidden", "pages of this origin may not open a WebSocket here", "add the origin to http.allowed_origins"));
 }
@@ -521,6 +526,12 @@ void Connection<Stream>::pop_front() {
 }
 
 template <class Stream>
+bool Connection<Stream>::is_allowed_origin(const Request& request) const {
+  const auto& origins = engine_.shared().settings.allowed_origins;
+  return !origins.empty() && std::find(origins.begin(), origins.end(), request.header("Origin")) != origins.end();
+}
+
+template <class Stream>
 void Connection<Stream>::write_answer(Exchange& exchange, bool last) {
   Response& response = exchange.response;
   const Request& request = exchange.request;
@@ -542,11 +553,9 @@ void Connection<Stream>::write_answer(Exchange& exchange, bool last) {
     core::invariant(is_safe_field(name) && is_safe_field(value), "a header field of an answer is one line");
     out.append(name).append(": ").append(value).append("\r\n");
   }
-  if (const auto& origins = engine_.shared().settings.allowed_origins; !origins.empty()) {
-    const std::string_view origin = request.header("Origin");
-    if (std::find(origins.begin(), origins.end(), origin) != origins.end()) {
-      out.append("Access-Control-Allow-Origin: ").append(origin).append("\r\nVary: Origin\r\n");
-    }
+  if (is_allowed_origin(request)) {
+    out.append("Access-Control-Allow-Origin: ").append(request.header("Origin")).append("\r\nVary: Origin\r\n");
+    out.append("Access-Control-Expose-Headers: ETag, RateLimit, Retry-After, X-Request-Id\r\n");
   }
   if (last || (response.stream && !chunked)) {
     out.append("Connection: close\r\n");

@@ -89,6 +89,7 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
   void write_answer(Exchange& exchange, bool last);
   void report(const Exchange& exchange);
   std::optional<Response> check_upgrade(const Request& request) const;
+  bool is_allowed_origin(const Request& request) const;
   void start_stream();
   void send();
   void send_more();

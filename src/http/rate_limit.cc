@@ -15,7 +15,8 @@ RateLimiter::RateLimiter(RatePolicy policy, std::uint64_t seed, std::size_t keys
   depth_us_ = interval_us_ * policy.burst;
 }
 
-RateLimiter::Decision RateLimiter::take(std::string_view key, core::Millis now) {
+RateLimiter::Decision RateLimiter::take(std::string_view key, core::Millis now, std::int64_t cost) {
+  const std::int64_t cost_us = interval_us_ * cost;
   const std::uint64_t hash = core::event_key(seed_, key);
   Shard& shard = shards_[hash >> 60];
   const std::int64_t now_us = now * 1000;
@@ -28,11 +29,11 @@ RateLimiter::Decision RateLimiter::take(std::string_view key, core::Millis now) 
   std::int64_t& full_at = shard.full_at_us[hash];
   const std::int64_t from = std::max(full_at, now_us);
   Decision decision;
-  if (from + interval_us_ - now_us > depth_us_) {
+  if (from + cost_us - now_us > depth_us_) {
     decision.allowed = false;
-    decision.retry_after_s = (from + interval_us_ - depth_us_ - now_us + 999'999) / 1'000'000;
+    decision.retry_after_s = (from + cost_us - depth_us_ - now_us + 999'999) / 1'000'000;
   } else {
-    full_at = from + interval_us_;
+    full_at = from + cost_us;
   }
   decision.remaining = std::max<std::int64_t>(0, (depth_us_ - (std::max(full_at, now_us) - now_us)) / interval_us_);
   decision.reset_s = (std::max(full_at, now_us) - now_us + 999'999) / 1'000'000;

@@ -27,7 +27,8 @@ class RateLimiter {
   };
   /// `seed` is random, so that nobody can choose keys that collide.
   RateLimiter(RatePolicy policy, std::uint64_t seed, std::size_t keys_max = 1'000'000);
-  Decision take(std::string_view key, core::Millis now);
+  /// `cost`: how many requests this one counts as, at most the burst.
+  Decision take(std::string_view key, core::Millis now, std::int64_t cost = 1);
   const RatePolicy& policy() const { return policy_; }
   std::size_t keys() const;
 

@@ -131,7 +131,7 @@ core::Digest keyed_hash(Suite suite, const DataKey& key, std::string_view text) 
   return digest;
 }
 
-core::Result<std::map<std::uint32_t, LocalVault::Master>> LocalVault::read(const std::filesystem::path& file) {
+core::Result<LocalVault::Masters> LocalVault::read(const std::filesystem::path& file) {
   struct stat about {};
   auto text = ::stat(file.c_str(), &about) == 0 ? core::read_file(file) : std::nullopt;
   if (!text)
@@ -147,7 +147,7 @@ core::Result<std::map<std::uint32_t, LocalVault::Master>> LocalVault::read(const
                  fmt::format("others may read the master keys in '{}'", file.string()),
                  "chmod 600 the file, and consider its keys known: rotate them",
                  {{"file", file.string()}}};
-  std::map<std::uint32_t, Master> keys;
+  Masters keys;
   std::string_view rest = *text;
   for (std::size_t line = 1; !rest.empty(); ++line) {
     const std::string_view one = rest.substr(0, rest.find('\n'));
@@ -173,7 +173,7 @@ core::Result<LocalVault> LocalVault::open(const std::filesystem::path& file) {
   return LocalVault(file, *std::move(keys));
 }
 
-std::string LocalVault::text_of_keys(const std::map<std::uint32_t, Master>& keys) {
+std::string LocalVault::text_of_keys(const Masters& keys) {
   std::string text;
   for (const auto& [number, master] : keys)
     text += fmt::format("{} {} {}\n", number, name(master.suite), core::to_base64url(master.key.bytes()));
@@ -182,7 +182,7 @@ std::string LocalVault::text_of_keys(const std::map<std::uint32_t, Master>& keys
 
 core::Result<LocalVault> LocalVault::open_or_create(const std::filesystem::path& file, Suite suite, const Randomness& randomness) {
   if (!std::filesystem::exists(file)) {
-    std::map<std::uint32_t, Master> keys;
+    Masters keys;
     keys.emplace(1, Master{suite, DataKey::random(randomness)});
     std::string text = text_of_keys(keys);
     const WipeAtEnd wipe({writable(text), text.size()});
@@ -197,32 +197,57 @@ core::Result<LocalVault> LocalVault::open_or_create(const std::filesystem::path&
   return open(file);
 }
 
-core::Status LocalVault::rotate(Suite suite, const Randomness& randomness) {
-  keys_.emplace(present() + 1, Master{suite, DataKey::random(randomness)});
+void LocalVault::write() {
   std::string text = text_of_keys(keys_);
   const WipeAtEnd wipe({writable(text), text.size()});
   core::write_file(file_, text, 0600);
+}
+
+void LocalVault::read_again() {
+  if (auto keys = read(file_)) keys_ = *std::move(keys);
+}
+
+std::uint32_t LocalVault::present() const {
+  const std::scoped_lock lock(*mutex_);
+  return keys_.rbegin()->first;
+}
+std::size_t LocalVault::size() const {
+  const std::scoped_lock lock(*mutex_);
+  return keys_.size();
+}
+Suite LocalVault::suite() const {
+  const std::scoped_lock lock(*mutex_);
+  return keys_.rbegin()->second.suite;
+}
+
+core::Status LocalVault::rotate(Suite suite, const Randomness& randomness) {
+  const std::scoped_lock lock(*mutex_);
+  keys_.emplace(keys_.rbegin()->first + 1, Master{suite, DataKey::random(randomness)});
+  write();
   return core::Done{};
 }
 
 core::Status LocalVault::retire_old() {
+  const std::scoped_lock lock(*mutex_);
   keys_.erase(keys_.begin(), std::prev(keys_.end()));
-  std::string text = text_of_keys(keys_);
-  const WipeAtEnd wipe({writable(text), text.size()});
-  core::write_file(file_, text, 0600);
+  write();
   return core::Done{};
 }
 
 core::Result<std::string> LocalVault::wrap(const DataKey& key, const Place& place, const Randomness& randomness) {
+  const std::scoped_lock lock(*mutex_);
+  read_again();  // seldom, and what is wrapped by a key that was just retired would be lost
   const auto& [number, master] = *keys_.rbegin();
   return core::ByteWriter().u32(number).raw(seal(master.suite, master.key, place, text_of(key.bytes()), randomness)).take();
 }
 
 core::Result<DataKey> LocalVault::unwrap(std::string_view wrapped, const Place& place) {
+  const std::scoped_lock lock(*mutex_);
   core::ByteReader reader(wrapped);
   const std::uint32_t number = reader.u32();
-  const auto master = keys_.find(number);
   if (!reader.ok()) return damaged();
+  if (!keys_.contains(number)) read_again();
+  const auto master = keys_.find(number);
   if (master == keys_.end())
     return Error{ErrorCode::refused,
                  "sealed.unknown-master",

@@ -13,6 +13,8 @@
 #pragma once
 #include <filesystem>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -57,7 +59,8 @@ class KeyVault {
   virtual bool is_old(std::string_view wrapped) const = 0;
 };
 
-/// Master keys in a file that its owner alone reads (mode 0600), never in the database:
+/// Master keys in a file that its owner alone reads (mode 0600), never in the database. Several threads share it, and a program that runs
+/// for long notices when `tanhui keys` changed the file:
 ///   <number> standard|national <base64url of 32 bytes>          one line each, numbers ascending, the last one is the present one
 /// wrapped := number:u32be sealed
 class LocalVault : public KeyVault {
@@ -70,10 +73,10 @@ class LocalVault : public KeyVault {
   core::Status rotate(Suite suite, const Randomness& randomness);
   /// Forgets all but the present key: what is still wrapped by another is lost.
   core::Status retire_old();
-  std::uint32_t present() const { return keys_.rbegin()->first; }
-  std::size_t size() const { return keys_.size(); }
+  std::uint32_t present() const;
+  std::size_t size() const;
 
-  Suite suite() const override { return keys_.rbegin()->second.suite; }
+  Suite suite() const override;
   core::Result<std::string> wrap(const DataKey& key, const Place& place, const Randomness& randomness) override;
   core::Result<DataKey> unwrap(std::string_view wrapped, const Place& place) override;
   bool is_old(std::string_view wrapped) const override;
@@ -83,11 +86,16 @@ class LocalVault : public KeyVault {
     Suite suite;
     DataKey key;
   };
-  LocalVault(std::filesystem::path file, std::map<std::uint32_t, Master> keys) : file_(std::move(file)), keys_(std::move(keys)) {}
-  static core::Result<std::map<std::uint32_t, Master>> read(const std::filesystem::path& file);
-  static std::string text_of_keys(const std::map<std::uint32_t, Master>& keys);
+  using Masters = std::map<std::uint32_t, Master>;
+  LocalVault(std::filesystem::path file, Masters keys) : file_(std::move(file)), keys_(std::move(keys)) {}
+  static core::Result<Masters> read(const std::filesystem::path& file);
+  static std::string text_of_keys(const Masters& keys);
+  void write();
+  /// The keys as the file has them now; what is known already when it cannot be read. The caller holds the mutex.
+  void read_again();
   std::filesystem::path file_;
-  std::map<std::uint32_t, Master> keys_;
+  std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();
+  Masters keys_;
 };
 
 }  // namespace tanhui::identity

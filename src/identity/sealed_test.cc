@@ -163,6 +163,9 @@ TEST_F(Vault, RotatesAndRetires) {
   EXPECT_EQ(last.size(), 1u);
   EXPECT_EQ(*last.unwrap(fresh, place), key);
   EXPECT_EQ(last.unwrap(old, place).error().id, "sealed.unknown-master");
+  ASSERT_TRUE(last.rotate(Suite::standard, system_randomness()));
+  EXPECT_EQ(*again.unwrap(*last.wrap(key, place, system_randomness()), place), key);  // the other one notices
+  EXPECT_EQ(again.present(), 3u);
   EXPECT_EQ(last.unwrap(fresh, {"person", "wrapped_key", "q"}).error().id, "sealed.damaged");
   EXPECT_EQ(last.unwrap("", place).error().id, "sealed.damaged");
 }

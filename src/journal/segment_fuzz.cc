@@ -45,7 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     rows += segment.rows_of(group);
     if (segment.read(group, ColumnSet::all(), names, columns)) {
       check_columns(columns, segment.rows_of(group), names);
-      const tanhui::core::PersonKey person = columns.size() == 0 ? core::PersonKey{} : columns.person[columns.size() / 2];
+      const tanhui::core::PersonKey person = columns.size() == 0 ? tanhui::core::PersonKey{} : columns.person[columns.size() / 2];
       if (segment.read_person(group, person, names, columns)) check_columns(columns, columns.size(), names);
     }
   }

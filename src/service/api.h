@@ -58,6 +58,7 @@ struct World {
   http::EventHub& events;  // topics: credit_topic()
   std::function<core::Millis()> now;
   std::function<void(std::span<std::uint8_t>)> random;
+  const core::KeySecret& secret;  // keys of other purposes come from it
 };
 
 class Api {

@@ -74,6 +74,17 @@ struct Config {
     std::int64_t port = 1883;
     std::string client_id = "tanhui", user, password, ca_file;
   } mqtt;
+  struct People {
+    std::string codes = "none";  // none, sandbox or smtp
+    std::string service_name = "Tanhui";
+    std::string mail_from, smtp_host, smtp_user, smtp_password, smtp_ca_file;
+    std::string smtp_security = "starttls";  // starttls, tls or plain
+    std::int64_t smtp_port = 587;
+    std::string wechat = "none";  // none, sandbox or wechat
+    std::string wechat_appid, wechat_secret;
+    std::string wechat_endpoint = "https://api.weixin.qq.com";
+    std::int64_t evaluations_per_second = 100, evaluations_burst = 100'000;
+  } people;
   struct Disk {
     std::int64_t free_bytes_min = 512LL * 1024 * 1024;
   } disk;

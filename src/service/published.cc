@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <set>
 
-
 namespace tanhui::service {
 namespace {
 
@@ -13,7 +12,7 @@ using activity::Evidence;
 using activity::ForeignRecord;
 using activity::Reason;
 
-using Item = std::string;                   // 16 bytes
+using Item = std::string;                        // 16 bytes
 constexpr std::int64_t kUnwindingsMax = 20'000;  // at once; the rest comes with the next publication
 
 Item item_of(std::string_view event) {
@@ -140,8 +139,8 @@ class Planner {
   }
 
   static bool same(const ForeignRecord& a, const ForeignRecord& b) {
-    return a.person == b.person && a.object == b.object && a.activity == b.activity && a.evidence == b.evidence && a.start_ms == b.start_ms &&
-           a.end_ms == b.end_ms && a.quantity == b.quantity;
+    return a.person == b.person && a.object == b.object && a.activity == b.activity && a.evidence == b.evidence &&
+           a.start_ms == b.start_ms && a.end_ms == b.end_ms && a.quantity == b.quantity;
   }
 
   void unwind(const Stored& stored) {

@@ -185,7 +185,8 @@ TEST(SubjectClaims, AreKeptAsHashesAndTheLatestCounts) {
   auto& database = city.instance().database();
   const auto& secret = city.instance().secret();
   db::Transaction tx = database.begin();
-  const auto claims = read_claims("{\"subject\": \"ocpi:cn*8aa*c1\", \"person\": \"o1.a\"}\n\n{\"subject\": \"mds:ABC/DEF\", \"person\": \"o1.b\"}");
+  const auto claims =
+      read_claims("{\"subject\": \"ocpi:cn*8aa*c1\", \"person\": \"o1.a\"}\n\n{\"subject\": \"mds:ABC/DEF\", \"person\": \"o1.b\"}");
   ASSERT_TRUE(claims) << claims.error().message;
   keep_claims(tx, secret, "wuhan-demo", "charger", *claims, 1);
   const auto ask = claims_of(tx, secret, "wuhan-demo", "charger");

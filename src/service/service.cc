@@ -13,6 +13,7 @@
 #include "service/idempotency.h"
 #include "service/mqtt.h"
 #include "service/partners.h"
+#include "service/person_access.h"
 #include "service/record_metrics.h"
 #include "service/routes.h"
 
@@ -93,9 +94,10 @@ core::Result<std::unique_ptr<Service>> Service::open(Options options) {
   state->events = std::make_unique<http::EventHub>(http::EventLimits{}, epoch_number);
   state->records->publish_to(*state->events);
   state->world.emplace(World{given.config, state->databases, *state->records, given.instance, given.home, *state->log, state->cursors,
-                             *state->events, given.now, given.random});
+                             *state->events, given.now, given.random, state->instance.secret()});
   state->api.emplace(*state->world, *state->router,
-                     given.authenticator ? given.authenticator : by_kind(state->records->partners(), {}, {}));
+                     given.authenticator ? given.authenticator
+                                         : by_kind(state->records->partners(), person_authenticator(state->databases, given.now), {}));
   if (const auto added = add_routes(*state->api); !added) return added.error();
   // The committer leaves this to others: its requests would wait for it.
   state->api->add_chore("checkpoint", std::chrono::seconds(1), [](db::Database& database) {

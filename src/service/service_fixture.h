@@ -10,6 +10,7 @@
 #include "http/signature.h"
 #include "identity/programmes.h"
 #include "service/partners.h"
+#include "service/person_access.h"
 #include "service/service.h"
 
 namespace tanhui::service::test {
@@ -61,8 +62,9 @@ class RunningService {
       std::random_device source;
       for (std::uint8_t& byte : bytes) byte = std::uint8_t(source());
     };
-    options.authenticator =
-        by_kind(partner_authenticator(keys_, std::make_shared<http::NonceStore>(now_ms - 600'000), options.now), nobody(), nobody());
+    people_ = std::make_unique<db::Pool>(*identity::Instance::database_of(options.instance, database_));
+    options.authenticator = by_kind(partner_authenticator(keys_, std::make_shared<http::NonceStore>(now_ms - 600'000), options.now),
+                                    person_authenticator(*people_, options.now), nobody());
     auto opened = Service::open(std::move(options));
     if (!opened) throw std::runtime_error(opened.error().message);
     service_ = *std::move(opened);
@@ -122,6 +124,7 @@ class RunningService {
   fs::path folder_;
   std::string database_;
   std::shared_ptr<PartnerKeys> keys_;
+  std::unique_ptr<db::Pool> people_;
   std::unique_ptr<Service> service_;
   std::jthread thread_;
   std::uint16_t port_ = 0;

@@ -87,7 +87,8 @@ class Client:
             retry_after = None
             try:
                 answer = self._once(method, url, fields, body)
-                if answer.status not in TRY_AGAIN or attempt + 1 == self._attempts:
+                again = answer.status in TRY_AGAIN or (answer.status == 401 and self._will_pass(answer))
+                if not again or attempt + 1 == self._attempts:
                     return self._checked(answer)
                 last, retry_after = f"status {answer.status}", answer.headers.get("Retry-After")
             except (OSError, http.client.HTTPException) as error:
@@ -123,6 +124,14 @@ class Client:
         if response.will_close:
             self.close()
         return Answer(response.status, response.headers, content)
+
+    @staticmethod
+    def _will_pass(answer):
+        """A server that has just started does not know which signatures were used before: signed anew, the request is let in."""
+        try:
+            return answer.json()["params"]["reason"] in ("signature.before-start", "signature.busy")
+        except (ValueError, KeyError, TypeError):
+            return False
 
     @staticmethod
     def _checked(answer):

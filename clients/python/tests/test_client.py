@@ -44,7 +44,8 @@ class Server(http.server.BaseHTTPRequestHandler):
         if status is None:
             self.close_connection = True
             return
-        problem = {"type": "x", "id": "some.problem", "detail": "it was refused", "action": "do this", "params": {"n": "1"}}
+        reason = "signature.before-start" if status == 401 else "1"
+        problem = {"type": "x", "id": "some.problem", "detail": "it was refused", "action": "do this", "params": {"reason": reason}}
         content = json.dumps({"ok": True} if status == 200 else problem).encode()
         self.send_response(status)
         if status == 429:
@@ -81,6 +82,11 @@ class Retries(unittest.TestCase):
         self.assertEqual((path, body), ("/api/v1/activities?dry=1", b'{"a":1}'))
         self.assertIn('("@method" "@target-uri" "content-digest" "content-type" "idempotency-key")', fields["Signature-Input"])
         self.assertEqual(fields["Content-Digest"], content_digest(body))
+
+    def test_a_server_that_has_just_started_is_asked_again(self):
+        Server.plan = [401]
+        self.assertEqual(self.client.post("/x", json={}).status, 200)
+        self.assertEqual(len({fields["Signature"] for _, fields, _ in Server.seen}), 2)
 
     def test_a_refusal_is_not_tried_again(self):
         Server.plan = [409]
