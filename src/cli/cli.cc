@@ -11,6 +11,7 @@
 
 #include "cli/account_command.h"
 #include "cli/backup_commands.h"
+#include "cli/device_commands.h"
 #include "cli/interrupt.h"
 #include "cli/methodology_commands.h"
 #include "cli/people_commands.h"
@@ -80,6 +81,7 @@ int parse_and_run(int argc, char** argv) {
   add_sample_commands(app, shell, exit_code);
   add_verify_commands(app, shell, exit_code);
   add_seal_command(app, shell, exit_code);
+  add_device_commands(app, shell, exit_code);
   add_backup_commands(app, shell, exit_code);
   add_serve_commands(app, shell, exit_code);
   add_methodology_commands(app, exit_code, std::cout, std::cerr, &shell.home, &shell.language);

@@ -66,6 +66,14 @@ struct Config {
     std::string public_scheme, public_authority;
     bool webhooks_plain_http = false, webhooks_private_addresses = false;
   } activities;
+  struct Ocpi {  // us, as operators see us
+    std::string country_code = "CN", party_id = "TNH", name = "Tanhui";
+  } ocpi;
+  struct Mqtt {
+    std::string host;  // empty: no MQTT
+    std::int64_t port = 1883;
+    std::string client_id = "tanhui", user, password, ca_file;
+  } mqtt;
   struct People {
     std::string codes = "none";  // none, sandbox or smtp
     std::string service_name = "Tanhui";

@@ -174,13 +174,22 @@ struct MqttIntake::State {
           count(work->credit);
           if (const auto why = all_unreadable(work->credit)) dead.push_back(letter(*work, *why));
         } else if (work->credit.error->code == core::ErrorCode::refused && work->credit.error->id != "programme.not-open") {
-          again.push_back(std::move(work));  // the window is full, or nobody knows: the events tell
+          again.push_back(std::move(work));            // the window is full, or nobody knows: the events tell
+        } else if (committer.find(work->programme)) {  // open again, under other settings
+          if (auto why = read(*work)) {
+            dead.push_back(letter(*work, *why));
+          } else {
+            again.push_back(std::move(work));
+          }
         } else {
           dead.push_back(letter(*work, *work->credit.error));
         }
       }
       waiting = std::move(again);
-      for (auto& work : waiting) work->credit.error.reset(), work->credit.answers.clear();
+      for (auto& work : waiting) {
+        work->credit.error.reset();
+        work->credit.answers.clear();
+      }
       if (!waiting.empty() && !pause(1'000)) return false;
     }
     while (!dead.empty() && !bury(dead)) {

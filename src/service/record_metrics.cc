@@ -9,9 +9,10 @@ prometheus::Counter& counter(prometheus::Registry& registry, const char* name, c
 
 }  // namespace
 
-RecordMetrics::RecordMetrics(const Committer& committer, prometheus::Registry& registry)
+RecordMetrics::RecordMetrics(const Committer& committer, const MqttCounts* mqtt, prometheus::Registry& registry)
     : committer_(committer),
-      queued_(prometheus::BuildGauge().Name("tanhui_records_queued").Help("Records taken and not decided").Register(registry).Add({})) {
+      queued_(prometheus::BuildGauge().Name("tanhui_records_queued").Help("Records taken and not decided").Register(registry).Add({})),
+      mqtt_(mqtt) {
   const CommitterCounts& counts = committer.counts();
   counts_.push_back({counter(registry, "tanhui_records_total", "Records that were decided"), counts.records, 1});
   counts_.push_back({counter(registry, "tanhui_records_pending_total", "Records that wait for a run"), counts.waiting, 1});
@@ -20,6 +21,14 @@ RecordMetrics::RecordMetrics(const Committer& committer, prometheus::Registry& r
   counts_.push_back({counter(registry, "tanhui_commits_total", "Commits of records"), counts.commits, 1});
   counts_.push_back({counter(registry, "tanhui_commit_failures_total", "Commits, seals and runs that failed"), counts.failures, 1});
   counts_.push_back({counter(registry, "tanhui_commit_seconds_total", "Time in them"), counts.commit_microseconds, 1e-6});
+  if (mqtt == nullptr) return;
+  counts_.push_back({counter(registry, "tanhui_mqtt_messages_total", "Messages of devices"), mqtt->messages, 1});
+  counts_.push_back({counter(registry, "tanhui_mqtt_acknowledged_total", "Those that were acknowledged"), mqtt->acknowledged, 1});
+  counts_.push_back({counter(registry, "tanhui_mqtt_records_total", "Records in them"), mqtt->records, 1});
+  counts_.push_back({counter(registry, "tanhui_mqtt_dead_letters_total", "Messages that nothing could be made of"), mqtt->dead_letters, 1});
+  counts_.push_back({counter(registry, "tanhui_mqtt_connections_total", "Connections to the broker"), mqtt->connections, 1});
+  counts_.push_back({counter(registry, "tanhui_mqtt_connections_lost_total", "Those that were lost"), mqtt->lost_connections, 1});
+  connected_ = &prometheus::BuildGauge().Name("tanhui_mqtt_connected").Help("1 while the broker is connected").Register(registry).Add({});
 }
 
 void RecordMetrics::update() {
@@ -28,6 +37,7 @@ void RecordMetrics::update() {
     if (now > count.counter.Value()) count.counter.Increment(now - count.counter.Value());
   }
   queued_.Set(double(committer_.waiting_records()));
+  if (connected_ != nullptr) connected_->Set(mqtt_->connected ? 1 : 0);
 }
 
 }  // namespace tanhui::service

@@ -8,6 +8,8 @@ void add_health_routes(Api& api);
 void add_activity_routes(Api& api);
 void add_import_routes(Api& api);
 void add_webhook_routes(Api& api);
+void add_ocpi_routes(Api& api);
+void add_connector_routes(Api& api);
 /// Errors: those of identity::LocalVault::open_or_create.
 core::Status add_people_routes(Api& api);
 /// Errors: those of read_openapi.

@@ -1,14 +1,11 @@
 // POST /api/v1/activities: a partner's records, credited before the answer. The body is NDJSON, a JSON list or one object; the answer has
 // one line for each record, in their order. The fast path of the service: nothing here waits but for the committer.
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/dispatch.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
 
-#include <charconv>
+#include <map>
 
 #include "activity/body_reader.h"
+#include "service/credit_answer.h"
 #include "service/partners.h"
 #include "service/routes.h"
 
@@ -16,91 +13,6 @@ namespace tanhui::service {
 namespace {
 
 constexpr std::size_t kBodyBytesMax = std::size_t{8} << 20;
-
-std::string_view text_of(activity::WindowAnswer::Why why) {
-  return why == activity::WindowAnswer::Why::late_day ? "late-day" : "seen-before";
-}
-
-void append_number(std::string& out, std::int64_t number) {
-  std::array<char, 24> digits;
-  const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), number);
-  out.append(digits.data(), written.ptr);
-}
-
-void append_answer(std::string& out, const activity::Answer& answer) {
-  out += R"("outcome":")";
-  out += activity::name(answer.outcome);
-  out += R"(","reason":")";
-  out += activity::name(answer.reason);
-  out += R"(","milligrams":)";
-  append_number(out, answer.milligrams);
-  out += R"(,"points":)";
-  append_number(out, answer.points);
-}
-
-/// {"accepted":1,...,"results":[{"outcome":...},...]}
-std::string answer_body(const Credit& credit) {
-  std::array<std::uint64_t, activity::kOutcomes> outcomes{};
-  std::uint64_t waiting = 0;
-  std::int64_t milligrams = 0, points = 0;
-  std::string results;
-  results.reserve(credit.answers.size() * 80 + 160);
-  for (const activity::WindowAnswer& one : credit.answers) {
-    results += results.empty() ? "{" : ",{";
-    if (one.waits) {
-      ++waiting;
-      results += R"("outcome":"pending","reason":")";
-      results += text_of(one.why);
-      results += '"';
-    } else {
-      ++outcomes[std::size_t(one.answer.outcome)];
-      milligrams += one.answer.milligrams;
-      points += one.answer.points;
-      append_answer(results, one.answer);
-      if (one.first) {
-        results += R"(,"first":{)";
-        append_answer(results, *one.first);
-        results += '}';
-      }
-    }
-    results += '}';
-  }
-  std::string body = "{";
-  for (std::size_t i = 0; i < activity::kOutcomes; ++i) {
-    body += '"';
-    body += activity::name(activity::Outcome(i));
-    body += "\":";
-    append_number(body, std::int64_t(outcomes[i]));
-    body += ',';
-  }
-  body += R"("pending":)";
-  append_number(body, std::int64_t(waiting));
-  body += R"(,"milligrams":)";
-  append_number(body, milligrams);
-  body += R"(,"points":)";
-  append_number(body, points);
-  body += R"(,"results":[)";
-  body += results;
-  body += "]}";
-  return body;
-}
-
-/// Goes on, on the connection's thread, when the committer has decided. False: too much waits.
-asio::awaitable<bool> decided(Committer& committer, Credit& credit) {
-  const auto executor = co_await asio::this_coro::executor;
-  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(bool)>(
-      [&](auto handler) {
-        auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-        credit.done = [executor, shared] { asio::post(executor, [shared] { (*shared)(true); }); };
-        if (!committer.submit(credit)) asio::post(executor, [shared] { (*shared)(false); });
-      },
-      asio::use_awaitable);
-}
-
-core::Error busy() {
-  return {core::ErrorCode::refused, "activities.busy", "more records wait than this service decides at the moment",
-          "send the request again in a second, and fewer at a time"};
-}
 
 /// A reader of each source and thread.
 activity::BodyReader* reader_of(Committer& committer, const std::shared_ptr<OpenProgramme>& programme, const std::string& source,

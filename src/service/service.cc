@@ -11,6 +11,7 @@
 #include "http/metrics.h"
 #include "identity/instance.h"
 #include "service/idempotency.h"
+#include "service/mqtt.h"
 #include "service/partners.h"
 #include "service/person_access.h"
 #include "service/record_metrics.h"
@@ -57,6 +58,7 @@ struct Service::State {
   identity::Instance instance;  // of the records' committer, as soon as there is one
   db::Pool databases;
   std::unique_ptr<Records> records;
+  std::unique_ptr<MqttIntake> mqtt;  // ends before the records do
   Cursors cursors;
   std::shared_ptr<http::Log> log;
   std::optional<World> world;
@@ -105,7 +107,19 @@ core::Result<std::unique_ptr<Service>> Service::open(Options options) {
   state->api->add_chore("forget old answers", std::chrono::minutes(10),
                         [now = state->options.now](db::Database& database) { return sweep_all(database, now()); });
   state->metrics = std::make_shared<http::Metrics>(*state->router);
-  state->record_metrics = std::make_unique<RecordMetrics>(state->records->committer(), state->metrics->registry());
+  if (const Config::Mqtt& mqtt = given.config.mqtt; !mqtt.host.empty()) {
+    MqttOptions broker{.host = mqtt.host,
+                       .port = int(mqtt.port),
+                       .client_id = mqtt.client_id,
+                       .user = mqtt.user,
+                       .password = mqtt.password,
+                       .ca_file = mqtt.ca_file};
+    auto intake = MqttIntake::start(state->instance, state->records->committer(), std::move(broker), given.now, given.random);
+    if (!intake) return intake.error();
+    state->mqtt = *std::move(intake);
+  }
+  state->record_metrics = std::make_unique<RecordMetrics>(state->records->committer(), state->mqtt ? &state->mqtt->counts() : nullptr,
+                                                          state->metrics->registry());
   const Config::Http& http = state->options.config.http;
   http::Settings settings;
   const bool tls = !http.tls_certificate.empty();
