@@ -40,8 +40,8 @@ core::Result<identity::Programme> Shell::programme(const std::string& id) const 
   auto opened = open_instance();
   if (!opened && opened.error().id != "instance.not-found") return opened.error();
   if (opened) {
-    auto instance = *std::move(opened);
-    if (auto found = identity::programme_at(instance.database(), id, now_ms())) return *std::move(found);
+    auto there = *std::move(opened);
+    if (auto found = identity::programme_at(there.database(), id, now_ms())) return *std::move(found);
   }
   return identity::find_programme(home / "programmes", id);
 }
@@ -50,8 +50,8 @@ core::Result<identity::Programme> Shell::open_programme(const std::string& id) c
   auto found = programme(id);
   auto opened = open_instance();
   if (!found || !opened) return found;
-  auto instance = *std::move(opened);
-  const auto stored = identity::stored_programme(instance.database(), id, now_ms());
+  auto there = *std::move(opened);
+  const auto stored = identity::stored_programme(there.database(), id, now_ms());
   if (!stored) return found;
   if (auto open = identity::check_open(*stored); !open) return open.error();
   return found;
