@@ -54,6 +54,7 @@ struct World {
   const Cursors& cursors;
   std::function<core::Millis()> now;
   std::function<void(std::span<std::uint8_t>)> random;
+  const core::KeySecret& secret;  // keys of other purposes come from it
 };
 
 class Api {

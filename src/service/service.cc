@@ -12,6 +12,7 @@
 #include "identity/instance.h"
 #include "service/idempotency.h"
 #include "service/routes.h"
+#include "service/staff_access.h"
 
 namespace tanhui::service {
 namespace {
@@ -49,9 +50,9 @@ struct Service::State {
                   {std::size_t(options.config.database.connections_max), std::chrono::milliseconds(options.config.database.patience_ms)}),
         cursors(secret),
         log(http::Log::to_standard_output(level_of(options.config.log.level), options.now)),
-        world{options.config, databases, options.instance, options.home, *log, cursors, options.now, options.random},
+        world{options.config, databases, options.instance, options.home, *log, cursors, options.now, options.random, instance.secret()},
         router(std::make_shared<http::Router>()),
-        api(world, *router, options.authenticator) {}
+        api(world, *router, options.authenticator ? options.authenticator : staff_authenticator(databases, options.now)) {}
   Options options;
   identity::Instance instance;
   db::Pool databases;

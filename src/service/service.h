@@ -13,10 +13,10 @@ namespace tanhui::service {
 
 struct Options {
   Config config;
-  std::filesystem::path instance;  // made when it is missing
-  std::string database;            // see identity::Instance
-  std::filesystem::path home;      // has api/, methodologies/, programmes/
-  Authenticator authenticator = nobody();
+  std::filesystem::path instance;    // made when it is missing
+  std::string database;              // see identity::Instance
+  std::filesystem::path home;        // has api/, methodologies/, programmes/
+  Authenticator authenticator = {};  // none: staff by their sessions, nobody else
   std::function<core::Millis()> now;
   std::function<void(std::span<std::uint8_t>)> random;
 };
