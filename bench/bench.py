@@ -26,6 +26,7 @@ BENCHES = {  # name: (module, function)
     "ledger": ("ledger.ledger", "bench"),
     "log": ("log.log", "bench"),
     "methodology": ("methodology.methodology", "bench"),
+    "http": ("http_server", "bench"),
     "endurance": ("endurance.endurance", "bench"),
 }
 ONLY_WHEN_NAMED = {"endurance"}

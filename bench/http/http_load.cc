@@ -29,9 +29,9 @@ int main(int argc, char** argv) {
   }
   const std::string body = loaded.first_answer.substr(std::min(loaded.first_answer.find("\r\n\r\n") + 4, loaded.first_answer.size()));
   fmt::print(
-      R"({{"answers": {}, "seconds": {:.3f}, "rate": {:.0f}, "not_200": {}, "p50_us": {:.1f}, "p99_us": {:.1f}, "p999_us": {:.1f}, "max_us": {:.1f}, "bytes": {}, "body": "{}", "failed": "{}"}})"
+      R"({{"answers": {}, "seconds": {:.3f}, "rate": {:.0f}, "all": {}, "not_200": {}, "p50_us": {:.1f}, "p99_us": {:.1f}, "p999_us": {:.1f}, "max_us": {:.1f}, "bytes": {}, "body": "{}", "failed": "{}"}})"
       "\n",
-      loaded.answers, loaded.seconds, double(loaded.answers) / loaded.seconds, all - good, us(0.5), us(0.99), us(0.999),
+      loaded.answers, loaded.seconds, double(loaded.answers) / loaded.seconds, all, all - good, us(0.5), us(0.99), us(0.999),
       double(loaded.latencies.highest()) / 1000, loaded.bytes, body, loaded.failed);
   return loaded.failed.empty() ? 0 : 1;
 }

@@ -77,6 +77,7 @@ void serve_tanhui(bool log) {
   settings.now = [] {
     return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
   };
+  settings.limits.requests_per_connection_max = 1'000'000'000;  // the load keeps its connections
   settings.observers.push_back(std::make_shared<http::Metrics>(*router));
   if (log)
     settings.observers.push_back(std::make_shared<http::AccessLog>(http::Log::to_file("/dev/null", http::Log::Level::info, settings.now),

@@ -1,6 +1,6 @@
-// bench/http/load_generator.h: load over HTTP/1.1 from one thread, closed (as fast as answers come, so many requests under way) or open (so
-// many a second, whether answers come or not; then latency counts from when a request was due, so a stall is not hidden). Latencies are
-// kept with a precision of 1.6 % in fixed memory. Bodies come from the caller, so bench/service uses it with records.
+// bench/http/load_generator.h: load over HTTP/1.1 from one thread, closed (as fast as answers come, so many requests under way) or
+// open (so many a second, whether answers come or not; then latency counts from when a request was due, so a stall is not hidden).
+// Latencies are kept with a precision of 1.6 % in fixed memory. Bodies come from the caller, so bench/service uses it with records.
 #pragma once
 #include <array>
 #include <cstdint>

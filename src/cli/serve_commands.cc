@@ -52,6 +52,7 @@ int serve(const Options& options, const Shell& shell) {
     if (const auto applied = apply_listen(options.listen, read.configured.config); !applied)
       return complain(applied.error(), shell.chinese());
   }
+  if (options.operations) read.configured.config.http.port = read.configured.config.metrics.port = 0;  // disturb nobody
   // Threads that are made from here on leave the signals to the one that waits for them.
   sigset_t signals;
   sigemptyset(&signals);
@@ -85,7 +86,13 @@ int serve(const Options& options, const Shell& shell) {
       if (number == SIGUSR1) continue;
       fmt::print(stderr, "{}\n", shell.chinese() ? "正在停止：先答完已开始的请求" : "Stopping: what has begun is finished first");
       running->stop();
-      pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+      sigset_t impatient;  // a second one ends the process at once
+      sigemptyset(&impatient);
+      for (const int again : {SIGINT, SIGTERM}) {
+        sigdelset(&signals, again);
+        sigaddset(&impatient, again);
+      }
+      pthread_sigmask(SIG_UNBLOCK, &impatient, nullptr);
     }
   });
   const auto wake = [&] {

@@ -1,5 +1,9 @@
 #include "http/connection.h"
 
+#include <boost/beast/core/buffers_to_string.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/websocket.hpp>
+#include <boost/beast/websocket/ssl.hpp>
 #include <fmt/format.h>
 
 #include <charconv>
@@ -31,6 +35,15 @@ const std::string& status_line(int status) {
 void append_number(std::string& out, std::size_t number) {
   std::array<char, 20> digits;
   out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
+}
+
+/// The request as Beast's handshake wants it.
+beast::http::request<beast::http::empty_body> upgrade_request(const Request& request) {
+  const auto text = [](std::string_view part) { return beast::string_view(part.data(), part.size()); };
+  beast::http::request<beast::http::empty_body> out(beast::http::string_to_verb(text(name_of(request.method()))), text(request.target()),
+                                                    unsigned(request.version()));
+  for (std::size_t i = 0; i < request.field_count(); ++i) out.insert(text(request.field(i).first), text(request.field(i).second));
+  return out;
 }
 
 bool is_safe_field(std::string_view text) { return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos; }
@@ -132,7 +145,7 @@ auto Connection<Stream>::run() -> Task<void> {
   co_await read_requests();
   while (!broken_ && (waiting() > 0 || sending_)) co_await wait();
   if (!broken_ && socket_exchange_ != nullptr) co_await serve_socket(std::move(socket_exchange_));
-  if (!broken_) co_await say_goodbye();
+  if (!broken_ && !is_socket_) co_await say_goodbye();
   cut();
 }
 
@@ -249,6 +262,12 @@ bool Connection<Stream>::accept_header() {
   } else if (exchange.request.method() == Method::options) {
     early_ = Response{.status = 204};
     early_->header("Allow", allow_list(found.allowed));
+    if (exchange.request.has_header("Access-Control-Request-Method") && is_allowed_origin(exchange.request)) {
+      early_->header("Access-Control-Allow-Methods", allow_list(found.allowed));
+      early_->header("Access-Control-Allow-Headers",
+                     "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, X-CSRF-Token, traceparent");
+      early_->header("Access-Control-Max-Age", "600");
+    }
   } else {
     early_ = problem(exchange.request,
                      refused("http.method-not-allowed",
@@ -369,9 +388,37 @@ void Connection<Stream>::begin(const ExchangePtr& exchange) {
       finish(exchange);
     }
   } else {
-    fail(*exchange, nullptr);
-    finish(exchange);
+    const auto& socket_handler = std::get<SocketHandler>(handler);
+    if (auto refusal = check_upgrade(exchange->request)) {
+      exchange->response = *std::move(refusal);
+      return finish(exchange);
+    }
+    closing_ = true;  // what comes next is no HTTP
+    if (!socket_handler.admit) {
+      exchange->response = Response{.status = 101};
+      return finish(exchange);
+    }
+    asio::co_spawn(engine_.io(), socket_handler.admit(exchange->request),
+                   [self = this->shared_from_this(), exchange](const std::exception_ptr& failure, std::optional<Response> refusal) {
+                     exchange->response = refusal ? *std::move(refusal) : Response{.status = 101};
+                     if (failure != nullptr) self->fail(*exchange, failure);
+                     self->finish(exchange);
+                   });
   }
+}
+
+template <class Stream>
+std::optional<Response> Connection<Stream>::check_upgrade(const Request& request) const {
+  if (!beast::websocket::is_upgrade(upgrade_request(request))) {
+    return problem(request, refused("http.upgrade-required", "this is a WebSocket", "open it as RFC 6455 says"))
+        .header("Upgrade", "websocket");
+  }
+  // A browser says which page asks, and sends cookies along whatever page that is.
+  const std::string_view origin = request.header("Origin");
+  if (origin.empty() || is_allowed_origin(request)) return std::nullopt;
+  if (origin == fmt::format("{}://{}", kTls ? "https" : "http", request.header("Host"))) return std::nullopt;
+  return problem(
+      request, refused("access.forbidden", "pages of this origin may not open a WebSocket here", "add the origin to http.allowed_origins"));
 }
 
 template <class Stream>
@@ -439,6 +486,12 @@ void Connection<Stream>::flush() {
     Exchange& exchange = *queue_[front_];
     if (exchange.response.close) closing_ = true;
     const bool last = exchange.response.close || (closing_ && waiting() == 1 && reading_ == nullptr);
+    if (exchange.response.status == 101) {
+      report(exchange);
+      socket_exchange_ = queue_[front_];
+      pop_front();
+      break;
+    }
     write_answer(exchange, last);
     if (exchange.response.stream) {
       start_stream();
@@ -473,6 +526,12 @@ void Connection<Stream>::pop_front() {
 }
 
 template <class Stream>
+bool Connection<Stream>::is_allowed_origin(const Request& request) const {
+  const auto& origins = engine_.shared().settings.allowed_origins;
+  return !origins.empty() && std::find(origins.begin(), origins.end(), request.header("Origin")) != origins.end();
+}
+
+template <class Stream>
 void Connection<Stream>::write_answer(Exchange& exchange, bool last) {
   Response& response = exchange.response;
   const Request& request = exchange.request;
@@ -494,11 +553,9 @@ void Connection<Stream>::write_answer(Exchange& exchange, bool last) {
     core::invariant(is_safe_field(name) && is_safe_field(value), "a header field of an answer is one line");
     out.append(name).append(": ").append(value).append("\r\n");
   }
-  if (const auto& origins = engine_.shared().settings.allowed_origins; !origins.empty()) {
-    const std::string_view origin = request.header("Origin");
-    if (std::find(origins.begin(), origins.end(), origin) != origins.end()) {
-      out.append("Access-Control-Allow-Origin: ").append(origin).append("\r\nVary: Origin\r\n");
-    }
+  if (is_allowed_origin(request)) {
+    out.append("Access-Control-Allow-Origin: ").append(request.header("Origin")).append("\r\nVary: Origin\r\n");
+    out.append("Access-Control-Expose-Headers: ETag, RateLimit, Retry-After, X-Request-Id\r\n");
   }
   if (last || (response.stream && !chunked)) {
     out.append("Connection: close\r\n");
@@ -506,16 +563,20 @@ void Connection<Stream>::write_answer(Exchange& exchange, bool last) {
     out.append("Connection: keep-alive\r\n");
   }
   out.append("\r\n");
-  const std::size_t bytes = response.body.size();
-  const Finished finished{request,
+  report(exchange);
+  if (!bodiless && request.method() != Method::head) output_.append_body(std::move(response.body));
+}
+
+template <class Stream>
+void Connection<Stream>::report(const Exchange& exchange) {
+  const Finished finished{exchange.request,
                           exchange.entry != nullptr ? std::string_view(exchange.entry->route.operation_id) : std::string_view(),
                           exchange.entry != nullptr ? exchange.entry->index : SIZE_MAX,
-                          response.status,
-                          response.error_id,
-                          bytes,
+                          exchange.response.status,
+                          exchange.response.error_id,
+                          exchange.response.body.size(),
                           std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - exchange.began)};
   for (const auto& observer : engine_.shared().settings.observers) observer->finished(finished);
-  if (!bodiless && request.method() != Method::head) output_.append_body(std::move(response.body));
 }
 
 /// The answer at the front has no end yet: its handler's stream writes it; nothing else is sent until that ends.
@@ -608,8 +669,47 @@ void Connection<Stream>::break_off() {
 }
 
 template <class Stream>
-auto Connection<Stream>::serve_socket(ExchangePtr) -> Task<void> {
-  co_return;
+class Connection<Stream>::OpenSocket final : public WebSocket {
+ public:
+  OpenSocket(Connection& connection, beast::websocket::stream<Stream&>& stream) : connection_(connection), stream_(stream) {}
+  asio::awaitable<bool> send(std::string_view text) override {
+    const auto [problem, count] = co_await stream_.async_write(asio::buffer(text.data(), text.size()), asio::as_tuple(asio::use_awaitable));
+    co_return !problem;
+  }
+  asio::awaitable<std::optional<std::string>> receive() override {
+    beast::flat_buffer buffer;
+    const auto [problem, count] = co_await stream_.async_read(buffer, asio::as_tuple(asio::use_awaitable));
+    if (problem || !stream_.got_text()) co_return std::nullopt;
+    co_return beast::buffers_to_string(buffer.data());
+  }
+  asio::awaitable<void> close(std::string_view reason) override {
+    const beast::websocket::close_reason told(beast::websocket::close_code::going_away, beast::string_view(reason.data(), reason.size()));
+    co_await stream_.async_close(told, asio::as_tuple(asio::use_awaitable));
+  }
+  bool stopping() const override { return connection_.engine_.stopping(); }
+
+ private:
+  Connection& connection_;
+  beast::websocket::stream<Stream&>& stream_;
+};
+
+template <class Stream>
+auto Connection<Stream>::serve_socket(ExchangePtr exchange) -> Task<void> {
+  is_socket_ = true;
+  if (input_begin_ != input_end_) co_return;  // said before it was asked: no WebSocket client does that
+  beast::websocket::stream<Stream&> stream(stream_);
+  stream.set_option(beast::websocket::stream_base::timeout{engine_.limits().header_time, engine_.limits().idle_time, true});
+  stream.read_message_max(kSocketMessageMax);
+  const auto [problem] = co_await stream.async_accept(upgrade_request(exchange->request), kTuple);
+  if (problem) co_return;
+  OpenSocket open(*this, stream);
+  const auto& handler = std::get<SocketHandler>(exchange->entry->handler);
+  try {
+    co_await asio::co_spawn(engine_.io(), handler.run(exchange->request, open), asio::use_awaitable_t<Executor>());
+  } catch (const std::exception& failure) {
+    engine_.failed(exchange->request, failure.what());
+  }
+  if (stream.is_open()) co_await stream.async_close(beast::websocket::close_code::normal, kTuple);
 }
 
 /// Closes such that an answer on its way is not lost: a socket that is closed with unread input is reset.
@@ -657,7 +757,7 @@ template <class Stream>
 void Connection<Stream>::sweep(Clock::time_point now) {
   const Limits& limits = engine_.limits();
   const auto expired = [&](Clock::time_point since, Clock::duration time) { return now - since > time; };
-  if (broken_) return;
+  if (broken_ || (is_socket_ && !lingering_)) return;  // a WebSocket keeps its own time
   if (lingering_) {
     if (expired(since_, kLingerTime)) cut();
     return;

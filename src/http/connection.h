@@ -59,12 +59,13 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
  private:
   static constexpr bool kTls = std::is_same_v<Stream, TlsStream>;
   static constexpr std::size_t kInputFirst = 4096, kInputMax = 64 * 1024, kDrainedBodyMax = 64 * 1024, kCompressedHereMax = 16 * 1024,
-                               kLingerMax = 1024 * 1024;
+                               kSocketMessageMax = 64 * 1024, kLingerMax = 1024 * 1024;
   static constexpr std::chrono::seconds kLingerTime{2};
   using ExchangePtr = std::shared_ptr<Exchange>;
   template <class T>
   using Task = asio::awaitable<T, Executor>;
   class Writer;
+  class OpenSocket;
 
   Task<void> run();
   Task<bool> handshake();
@@ -86,6 +87,9 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
   void schedule_flush();
   void flush();
   void write_answer(Exchange& exchange, bool last);
+  void report(const Exchange& exchange);
+  std::optional<Response> check_upgrade(const Request& request) const;
+  bool is_allowed_origin(const Request& request) const;
   void start_stream();
   void send();
   void send_more();
@@ -120,9 +124,10 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
   std::size_t running_ = 0, requests_ = 0;
   ExchangePtr socket_exchange_;  // the request that becomes a WebSocket
   bool exclusive_running_ = false, beginning_ = false, parsing_ = false, flush_posted_ = false;
-  bool closing_ = false;  // no further request is read
-  bool broken_ = false;   // the other side has gone or was cut off
-  bool ended_ = false;    // it will send nothing more
+  bool closing_ = false;    // no further request is read
+  bool broken_ = false;     // the other side has gone or was cut off
+  bool ended_ = false;      // it will send nothing more
+  bool is_socket_ = false;  // it became a WebSocket
   bool streaming_ = false, sending_ = false, lingering_ = false, shaking_hands_ = kTls, reading_now_ = false;
   std::optional<core::Error> too_slow_;
   Output output_, sending_output_;

@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -38,8 +39,12 @@ using CoroutineHandler = std::function<asio::awaitable<Response>(Request&)>;
 struct BlockingHandler {
   PlainHandler run;
 };
-/// A WebSocket is open until this ends. A request that asks for no WebSocket is answered 426.
-using SocketHandler = std::function<asio::awaitable<void>(Request&, WebSocket&)>;
+/// `admit` runs before the connection becomes a WebSocket and may answer instead (401, 404); then `run`, until it ends. A request that asks
+/// for no WebSocket is answered 426, a page of another origin (that is not among Settings::allowed_origins) 403.
+struct SocketHandler {
+  std::function<asio::awaitable<std::optional<Response>>(Request&)> admit;
+  std::function<asio::awaitable<void>(Request&, WebSocket&)> run;
+};
 
 using Handler = std::variant<PlainHandler, CoroutineHandler, BlockingHandler, SocketHandler>;
 
@@ -47,7 +52,6 @@ using Handler = std::variant<PlainHandler, CoroutineHandler, BlockingHandler, So
 inline Handler plain(PlainHandler handler) { return handler; }
 inline Handler coroutine(CoroutineHandler handler) { return handler; }
 inline Handler blocking(PlainHandler handler) { return BlockingHandler{std::move(handler)}; }
-inline Handler socket(SocketHandler handler) { return handler; }
 
 class Router {
  public:

@@ -60,8 +60,30 @@ void Api::add(Operation operation, http::Handler handler) {
   operations_.push_back(operation);
   http::RateLimiter* limiter = operation.rate_limited ? limiters_[std::size_t(operation.access.kind)].get() : nullptr;
   const bool open = operation.access.kind == Kind::everyone;
-  if (std::holds_alternative<http::SocketHandler>(handler) || (open && limiter == nullptr))
-    return router_.add(std::move(route), std::move(handler));
+  if (open && limiter == nullptr) return router_.add(std::move(route), std::move(handler));
+  if (auto* socket = std::get_if<http::SocketHandler>(&handler)) {
+    const auto admit = [this, operation, limiter, open,
+                        inner = socket->admit](Request& request) -> asio::awaitable<std::optional<Response>> {
+      Caller caller;
+      if (!open) {
+        auto found = co_await authenticator_(request, operation.access);
+        if (!found) co_return refuse(request, found.error());
+        caller = *std::move(found);
+      }
+      if (limiter != nullptr) {
+        const auto decision = limiter->take(open ? request.peer() : caller.id, world_.now());
+        if (!decision.allowed) {
+          Response refused = http::problem(request, http::rate_limited(decision));
+          http::add_rate_headers(refused, limiter->policy(), decision);
+          co_return refused;
+        }
+      }
+      request.context = std::move(caller);
+      if (inner) co_return co_await inner(request);
+      co_return std::nullopt;
+    };
+    return router_.add(std::move(route), http::SocketHandler{admit, socket->run});
+  }
   if (const auto* plain = std::get_if<http::PlainHandler>(&handler); plain != nullptr && open) {
     return router_.add(std::move(route), http::plain([this, run = *plain, operation, limiter](Request& request) {
                          const auto decision = limiter->take(request.peer(), world_.now());
