@@ -305,7 +305,7 @@ class FeedReader {
   void read_block(const Entry& block) {
     const Where where = place(block);
     const std::string subject = fmt::format("espi:{}/{}", request_.custodian, where.point);
-    const auto claimed = where.point.empty() || request_.person ? std::nullopt : request_.claims(subject);
+    const auto claimed = where.point.empty() ? std::nullopt : request_.claims(subject);
     const pugi::xml_node interval = child(block.resource, "interval");
     std::int64_t count = 0, number = 0;
     for (const pugi::xml_node& reading : block.resource.children()) count += local_name(reading) == "IntervalReading";
@@ -315,10 +315,10 @@ class FeedReader {
       record.element = std::uint32_t(records_.size());
       record.activity = "meter-reading";
       record.person = claimed;
-      if (request_.person) record.subject = *request_.person;
       read_reading(reading, interval, number++, count, where, record);
-      if (record.reason == Reason::none && !record.person && record.subject.empty())
-        refuse(record, Reason::missing_person, "UsagePoint", "nobody says whose meter it is", "name the person, or claim the usage point");
+      if (record.reason == Reason::none && !record.person)
+        refuse(record, Reason::missing_person, "UsagePoint", "nobody says whose meter it is",
+               "claim the usage point, then send the feed again");
       if (!where.point.empty()) record.object = subject;
       if (where.type == nullptr || !where.type->cumulative) record.event = event_of(record);
     }

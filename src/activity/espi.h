@@ -2,8 +2,8 @@
 //
 // Event: custodian, usage point, start and duration of the interval. Object: the usage point. A usage point is known by its Atom id where
 // that is a UUID, as the standard wants, else by the path of its address.
-// Subject: the usage point ("espi:<custodian>/<usage point>"). Who fetches the feed for somebody names them in the request, or claims the
-// usage point beforehand. Readings that nobody claims are refused (missing-person).
+// Subject: the usage point ("espi:<custodian>/<usage point>"), which the custodian claims for its customer beforehand. Readings that nobody
+// claims are refused (missing-person).
 // Taken: electricity delivered to the customer, in Wh or J, as amounts of an interval or as a register that counts on (then the
 // differences). value x 10^powerOfTenMultiplier is exact and cut to whole watt-hours. Export, net flow, other commodities and units are
 // refused with why. Quality: measured (0, 17, 18, 19 and none said): metered; edited, estimated, derived, mixed, raw (7, 8, 9, 11, 13, 14,
@@ -25,8 +25,7 @@ constexpr std::size_t kEspiTagsMax = 2'000'000;  // what the tree in memory grow
 constexpr std::size_t kEspiReadingsMax = 50'000;
 
 struct EspiRequest {
-  std::string custodian;                             // who holds the data: the partner
-  std::optional<std::string> person = std::nullopt;  // pseudonym of the customer whose feed it is
+  std::string custodian;  // who holds the data: the partner
   Claims claims = no_claims;
 };
 

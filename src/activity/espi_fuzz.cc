@@ -12,7 +12,9 @@ using namespace tanhui::activity;
 using tanhui::core::invariant;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const auto records = read_espi({reinterpret_cast<const char*>(data), size}, {.custodian = "utility", .person = "o1.person"});
+  const auto records = read_espi({reinterpret_cast<const char*>(data), size}, {.custodian = "utility", .claims = [](std::string_view) {
+                                                                                 return std::optional(tanhui::core::PersonKey{1, 2});
+                                                                               }});
   if (!records) return 0;
   std::map<std::string, std::vector<const ForeignRecord*>> by_meter;
   for (std::size_t i = 0; i < records->size(); ++i) {

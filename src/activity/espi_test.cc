@@ -44,7 +44,7 @@ struct Feed {
   }
 };
 
-const EspiRequest kRequest{.custodian = "utility", .person = "o1.customer"};
+const EspiRequest kRequest{.custodian = "utility", .claims = [](std::string_view) { return std::optional(core::PersonKey{1, 2}); }};
 
 std::vector<ForeignRecord> read(const Feed& feed, const EspiRequest& request = kRequest) {
   const auto records = read_espi(feed.text(), request);
@@ -64,7 +64,7 @@ TEST(Espi, AnHourOfAMeter) {
   EXPECT_EQ(record.end_ms, (kMidnight + 3600) * 1000);
   EXPECT_EQ(record.object, "espi:utility/7bc41774-7190-4864-841c-861ac76d46c2");
   EXPECT_EQ(record.event, record.object + "/1766880000/3600");
-  EXPECT_EQ(record.subject, "o1.customer");
+  EXPECT_EQ(record.person, (core::PersonKey{1, 2}));
   EXPECT_EQ(record.evidence, Evidence::metered);
 }
 

@@ -1,6 +1,6 @@
 -- 0014_connectors.sql: what connectors of foreign formats must remember: who a subject is, what was published before, charge detail records
 -- as they were pushed, stations over time, and devices that publish over MQTT.
--- Why: decision 0018. Nothing here names a person: subjects and people are keyed hashes (decision 0004). All tables are new.
+-- Why: decision 0026. Nothing here names a person: subjects and people are keyed hashes (decision 0004). All tables are new.
 
 -- Whose a partner says a foreign subject is: a contract, a trip, a usage point. The latest word counts for what comes after it.
 CREATE TABLE subject_claim (
