@@ -32,7 +32,7 @@ Error not_found(const PersonId& id) {
           {{"person", id.text()}}};
 }
 
-Place place_of_key(const PersonId& id) { return {"person", "wrapped_key", text_of(id.bytes)}; }
+SealedPlace place_of_key(const PersonId& id) { return {"person", "wrapped_key", text_of(id.bytes)}; }
 std::string contact_row(const PersonId& id, ContactKind kind) { return std::string(text_of(id.bytes)) + std::string(name(kind)); }
 
 std::optional<ContactKind> kind_of(std::string_view text) {

@@ -24,7 +24,7 @@ static_assert(kNonce == 24 && kTag == 16 && crypto_aead_xchacha20poly1305_ietf_K
 
 std::uint8_t* writable(std::string& text) { return reinterpret_cast<std::uint8_t*>(text.data()); }
 
-std::string bytes_of_place(const Place& place) { return core::ByteWriter().str(place.table).str(place.column).str(place.row).take(); }
+std::string bytes_of_place(const SealedPlace& place) { return core::ByteWriter().str(place.table).str(place.column).str(place.row).take(); }
 
 Error damaged() {
   return {ErrorCode::refused, "sealed.damaged", "sealed data does not open: it was changed, moved, or belongs to another key",
@@ -111,12 +111,12 @@ core::Result<Suite> parse_suite(std::string_view text) {
                {{"suite", std::string(text)}}};
 }
 
-std::string seal(Suite suite, const DataKey& key, const Place& place, std::string_view plain, const Randomness& randomness) {
+std::string seal(Suite suite, const DataKey& key, const SealedPlace& place, std::string_view plain, const Randomness& randomness) {
   core::invariant(plain.size() <= kSealedPlainMax, "what is sealed has at most 64 KiB");
   return (suite == Suite::standard ? seal_standard : seal_national)(key, bytes_of_place(place), plain, randomness);
 }
 
-core::Result<std::string> unseal(const DataKey& key, const Place& place, std::string_view sealed) {
+core::Result<std::string> unseal(const DataKey& key, const SealedPlace& place, std::string_view sealed) {
   std::optional<std::string> plain;
   if (sealed.starts_with(char(Suite::standard))) plain = unseal_standard(key, bytes_of_place(place), sealed.substr(1));
   if (sealed.starts_with(char(Suite::national))) plain = unseal_national(key, bytes_of_place(place), sealed.substr(1));
@@ -234,14 +234,14 @@ core::Status LocalVault::retire_old() {
   return core::Done{};
 }
 
-core::Result<std::string> LocalVault::wrap(const DataKey& key, const Place& place, const Randomness& randomness) {
+core::Result<std::string> LocalVault::wrap(const DataKey& key, const SealedPlace& place, const Randomness& randomness) {
   const std::scoped_lock lock(*mutex_);
   read_again();  // seldom, and what is wrapped by a key that was just retired would be lost
   const auto& [number, master] = *keys_.rbegin();
   return core::ByteWriter().u32(number).raw(seal(master.suite, master.key, place, text_of(key.bytes()), randomness)).take();
 }
 
-core::Result<DataKey> LocalVault::unwrap(std::string_view wrapped, const Place& place) {
+core::Result<DataKey> LocalVault::unwrap(std::string_view wrapped, const SealedPlace& place) {
   const std::scoped_lock lock(*mutex_);
   core::ByteReader reader(wrapped);
   const std::uint32_t number = reader.u32();

@@ -32,16 +32,16 @@ core::Result<Suite> parse_suite(std::string_view name);
 using DataKey = SecretBytes<32>;
 
 /// Where a value stands. `row` is the bytes of its primary key.
-struct Place {
+struct SealedPlace {
   std::string_view table, column, row;
 };
 
 constexpr std::size_t kSealedPlainMax = 64 * 1024;  // bytes
 
 /// `plain` has at most kSealedPlainMax bytes (an invariant: what is longer is refused where it comes in).
-std::string seal(Suite suite, const DataKey& key, const Place& place, std::string_view plain, const Randomness& randomness);
+std::string seal(Suite suite, const DataKey& key, const SealedPlace& place, std::string_view plain, const Randomness& randomness);
 /// Errors: sealed.damaged: another key, another place, or changed bytes; which of them cannot be told.
-core::Result<std::string> unseal(const DataKey& key, const Place& place, std::string_view sealed);
+core::Result<std::string> unseal(const DataKey& key, const SealedPlace& place, std::string_view sealed);
 
 /// HMAC-SHA256 or HMAC-SM3: finds a value again without storing it readably.
 core::Digest keyed_hash(Suite suite, const DataKey& key, std::string_view text);
@@ -52,9 +52,9 @@ class KeyVault {
   virtual ~KeyVault() = default;
   virtual Suite suite() const = 0;  // by which new values are made
   /// Wrapped bytes name their master key. Errors: of the vault.
-  virtual core::Result<std::string> wrap(const DataKey& key, const Place& place, const Randomness& randomness) = 0;
+  virtual core::Result<std::string> wrap(const DataKey& key, const SealedPlace& place, const Randomness& randomness) = 0;
   /// Errors: sealed.unknown-master (wrapped by a master key that is not here), sealed.damaged.
-  virtual core::Result<DataKey> unwrap(std::string_view wrapped, const Place& place) = 0;
+  virtual core::Result<DataKey> unwrap(std::string_view wrapped, const SealedPlace& place) = 0;
   /// Whether it was wrapped by another master key than the present one.
   virtual bool is_old(std::string_view wrapped) const = 0;
 };
@@ -77,8 +77,8 @@ class LocalVault : public KeyVault {
   std::size_t size() const;
 
   Suite suite() const override;
-  core::Result<std::string> wrap(const DataKey& key, const Place& place, const Randomness& randomness) override;
-  core::Result<DataKey> unwrap(std::string_view wrapped, const Place& place) override;
+  core::Result<std::string> wrap(const DataKey& key, const SealedPlace& place, const Randomness& randomness) override;
+  core::Result<DataKey> unwrap(std::string_view wrapped, const SealedPlace& place) override;
   bool is_old(std::string_view wrapped) const override;
 
  private:

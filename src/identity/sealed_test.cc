@@ -101,14 +101,14 @@ TEST(Sealed, LibsodiumIsThePublishedCipher) {
 
 TEST(Sealed, OpensInItsPlaceOnly) {
   const DataKey key = DataKey::random(counting()), other{array_of<32>("0000000000000000000000000000000000000000000000000000000000000001")};
-  const Place place{"contact", "sealed", "row-1"};
+  const SealedPlace place{"contact", "sealed", "row-1"};
   for (const Suite suite : {Suite::standard, Suite::national}) {
     const std::string sealed = seal(suite, key, place, "+8613800138000", counting());
     EXPECT_EQ(*unseal(key, place, sealed), "+8613800138000");
     EXPECT_EQ(sealed.find("138"), std::string::npos);
     const struct {
       const char* why;
-      Place place;
+      SealedPlace place;
       const DataKey& key;
     } rows[] = {
         {"another row", {"contact", "sealed", "row-2"}, key},
@@ -129,7 +129,7 @@ TEST(Sealed, OpensInItsPlaceOnly) {
 
 RC_GTEST_PROP(SealedProperty, ComesBack, (const std::string& plain, const std::string& row, bool national)) {
   const DataKey key = DataKey::random(counting());
-  const Place place{"t", "c", row};
+  const SealedPlace place{"t", "c", row};
   RC_ASSERT(*unseal(key, place, seal(national ? Suite::national : Suite::standard, key, place, plain, system_randomness())) == plain);
 }
 
@@ -145,7 +145,7 @@ class Vault : public testing::Test {
 };
 
 TEST_F(Vault, RotatesAndRetires) {
-  const Place place{"person", "wrapped_key", "p"};
+  const SealedPlace place{"person", "wrapped_key", "p"};
   const DataKey key = DataKey::random(counting());
   LocalVault vault = *LocalVault::open_or_create(file(), Suite::standard, system_randomness());
   const std::string old = *vault.wrap(key, place, system_randomness());

@@ -33,7 +33,7 @@ core::Result<DataKey> service_key(db::Transaction& tx, Safe& safe, std::string_v
 
 core::Result<Rewrapped> rewrap(db::Transaction& tx, Safe& safe, std::int64_t limit) {
   Rewrapped done;
-  const auto again = [&](std::string_view old, const Place& place) -> core::Result<std::string> {
+  const auto again = [&](std::string_view old, const SealedPlace& place) -> core::Result<std::string> {
     const auto key = safe.vault.unwrap(old, place);
     if (!key) return key.error();
     return safe.vault.wrap(*key, place, safe.randomness);

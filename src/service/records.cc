@@ -82,6 +82,7 @@ core::Result<std::unique_ptr<Records>> Records::start(identity::Instance& instan
   });
   for (const identity::StoredProgramme& one : identity::stored_programmes(instance.database(), now())) {
     if (auto status = records->follow(one.id); !status) return status.error();
+    records->followed_[one.id] = {bool(identity::check_open(one)), one.settings};
   }
   records->imports_ = std::make_unique<Imports>(records->committer(), databases, place.home, place.instance, now, std::move(random));
   return records;
@@ -101,6 +102,20 @@ core::Status Records::follow(std::string_view programme) {
   auto opened = committer_->open(*std::move(settings));
   if (!opened) return opened.error();
   return core::Done{};
+}
+
+std::int64_t Records::follow_all(db::Reader& reader) {
+  const std::scoped_lock lock(followed_mutex_);
+  std::int64_t changed = 0;
+  for (const identity::StoredProgramme& one : identity::stored_programmes(reader, now_())) {
+    const std::pair is{bool(identity::check_open(one)), one.settings};
+    const auto before = followed_.find(one.id);
+    if (before != followed_.end() && before->second == is) continue;
+    if (!follow(one.id)) continue;
+    followed_[one.id] = is;
+    ++changed;
+  }
+  return changed;
 }
 
 void Records::publish_to(http::EventHub& events) {

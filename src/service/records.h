@@ -3,7 +3,9 @@
 #pragma once
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <span>
 
 #include "core/result.h"
@@ -46,6 +48,9 @@ class Records {
 
   /// What a programme's state or settings became: opens, opens again or closes its window. Errors: those of OpenWindow::open.
   core::Status follow(std::string_view programme);
+  /// All programmes whose state or settings changed since the last call, whoever changed them; also what was ordered for now. Returns how
+  /// many; one that cannot be opened is tried again.
+  std::int64_t follow_all(db::Reader& reader);
 
  private:
   Records(identity::Instance& instance, db::Pool& databases, methodology::Library library, const Config::Activities& config,
@@ -56,6 +61,8 @@ class Records {
   methodology::Library library_;
   const Config::Activities& config_;
   std::function<core::Millis()> now_;
+  std::mutex followed_mutex_;
+  std::map<std::string, std::pair<bool, std::int64_t>, std::less<>> followed_;  // whether open, and number of the settings
   std::unique_ptr<WebhookSender> webhooks_;
   std::unique_ptr<Committer> committer_;
   std::unique_ptr<Imports> imports_;

@@ -99,13 +99,15 @@ core::Result<std::unique_ptr<Service>> Service::open(Options options) {
   state->api.emplace(*state->world, *state->router,
                      given.authenticator ? given.authenticator
                                          : by_kind(state->records->partners(), person_authenticator(state->databases, given.now),
-                                                    staff_authenticator(state->databases, given.now)));
+                                                   staff_authenticator(state->databases, given.now)));
   if (const auto added = add_routes(*state->api); !added) return added.error();
   // The committer leaves this to others: its requests would wait for it.
   state->api->add_chore("checkpoint", std::chrono::seconds(1), [](db::Database& database) {
     database.checkpoint();
     return std::int64_t(0);
   });
+  state->api->add_chore("follow programmes", std::chrono::seconds(1),
+                        [records = state->records.get()](db::Database& database) { return records->follow_all(database); });
   state->api->add_chore("forget old answers", std::chrono::minutes(10),
                         [now = state->options.now](db::Database& database) { return sweep_all(database, now()); });
   state->metrics = std::make_shared<http::Metrics>(*state->router);
