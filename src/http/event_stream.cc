@@ -1,7 +1,7 @@
 #include "http/event_stream.h"
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -271,7 +271,10 @@ std::string told(std::string_view id, std::string_view type, std::string_view da
 }
 
 asio::awaitable<void> listen_to_client(EventHub::Listener& listener, WebSocket& socket) {
-  while (co_await socket.receive()) {}
+  for (bool open = true; open;) {  // not `while (co_await ...)`: g++ 12 loses the temporary
+    const std::optional<std::string> message = co_await socket.receive();
+    open = message.has_value();
+  }
   listener.leave();
 }
 
@@ -292,10 +295,12 @@ asio::awaitable<void> tell_client(EventHub::Listener& listener, WebSocket& socke
         break;
       case What::slow:
         co_await socket.send(told("", "end", R"({"reason":"slow"})"));
-        co_return co_await socket.close("slow");
+        co_await socket.close("slow");
+        co_return;
       case What::stopping:
         co_await socket.send(told("", "end", R"({"reason":"stopping"})"));
-        co_return co_await socket.close("stopping");
+        co_await socket.close("stopping");
+        co_return;
     }
   }
 }
@@ -303,11 +308,22 @@ asio::awaitable<void> tell_client(EventHub::Listener& listener, WebSocket& socke
 }  // namespace
 
 asio::awaitable<void> serve_events(EventHub& hub, const Request& request, WebSocket& socket, std::vector<std::string> topics) {
-  using asio::experimental::awaitable_operators::operator&&;
   const auto listener = hub.listen(std::move(topics), request.query().find("last_event_id").value_or(""));
-  if (listener == nullptr) co_return co_await socket.close("too many listen already");
+  if (listener == nullptr) {
+    co_await socket.close("too many listen already");
+    co_return;
+  }
   socket.when_over([listener] { listener->leave(); });
-  co_await (listen_to_client(*listener, socket) && tell_client(*listener, socket));
+  const auto executor = co_await asio::this_coro::executor;
+  const auto heard =
+      std::make_shared<asio::steady_timer>(executor, asio::steady_timer::time_point::max());  // cancelled when nothing more is heard
+  const auto silent = std::make_shared<bool>(false);
+  asio::co_spawn(executor, listen_to_client(*listener, socket), [heard, silent](const std::exception_ptr&) {
+    *silent = true;
+    heard->cancel();
+  });
+  co_await tell_client(*listener, socket);
+  while (!*silent) co_await heard->async_wait(asio::as_tuple(asio::use_awaitable));  // the other one uses the socket
 }
 
 }  // namespace tanhui::http

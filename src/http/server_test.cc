@@ -273,7 +273,7 @@ TEST(Server, SlowClientsAreToldAndCutOff) {
     client.send(sent);
     const std::string answer = client.read_all();
     EXPECT_EQ(status_of(answer), status) << why << "\n" << answer;
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s) << why;
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 20s) << why;
   }
   // A byte now and then (slowloris) does not buy more time.
   RawClient dripping(server.port());
@@ -283,7 +283,7 @@ TEST(Server, SlowClientsAreToldAndCutOff) {
     std::this_thread::sleep_for(20ms);
   }
   EXPECT_EQ(status_of(dripping.read_all()), 408);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 20s);
 }
 
 TEST(Server, AHandlerThatTakesTooLongIsAnsweredForIt) {

@@ -137,10 +137,14 @@ TEST(WebSocket, CarriesTheSameEvents) {
   boost::beast::flat_buffer buffer;
   socket.read(buffer);
   EXPECT_EQ(boost::beast::buffers_to_string(buffer.data()), R"({"id":"abc-1","type":"credit","data":{"points":10}})");
-  server.stop_and_wait();
+  server.server().stop();
   buffer.clear();
   socket.read(buffer);
   EXPECT_EQ(boost::beast::buffers_to_string(buffer.data()), R"({"id":null,"type":"end","data":{"reason":"stopping"}})");
+  boost::system::error_code closed;
+  socket.read(buffer, closed);
+  EXPECT_EQ(closed, boost::beast::websocket::error::closed);
+  wait_for_listeners(hub, 0);
 }
 
 TEST(WebSocket, IsRefusedBeforeItOpens) {
