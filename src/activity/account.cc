@@ -160,12 +160,13 @@ class AccountingRun {
   }
 
   /// Nothing new at all: whether what is booked is what today's settlement says.
-  core::Result<Resettled> check(Days days) {
+  core::Result<Resettled> check(Days days, bool try_settings) {
     std::optional<identity::RunLock> lock;
     if (auto status = take_lock(lock); !status) return status.error();
     if (auto status = prepare(); !status) return status.error();
     fresh_ = std::make_unique<Shuffle>(layout_.words(), request_.memory_bytes, spill_folder());
     checked_ = days;
+    try_settings_ = try_settings;
     for (const auto& segment : journal::files_between(instance_.database(), programme_.id, days.first, days.last))
       days_.insert(segment.day.count);
     if (auto status = look_back_and_settle(); !status) return status.error();
@@ -218,6 +219,19 @@ class AccountingRun {
     auto sealed = seal_left_open(instance_, programme_, library_, request_.now_ms);
     if (!sealed) return sealed.error();
     return core::Done{};
+  }
+
+  /// By rule; empty unless settings are tried.
+  std::vector<bool> rules_that_are_off() const {
+    if (!try_settings_) return {};
+    std::set<std::string, std::less<>> on;
+    for (const methodology::Methodology* methodology : selection_.all()) on.insert(methodology->id);
+    std::vector<bool> off;
+    for (const ActRule& rule : rules_.rules()) {
+      const std::string_view name = rules_.methodologies()[rule.methodology];
+      off.push_back(!on.contains(name.substr(0, name.rfind('@'))));
+    }
+    return off;
   }
 
   core::Status try_windows() {
@@ -446,6 +460,7 @@ class AccountingRun {
   std::set<std::int32_t> days_;
   std::vector<journal::Correction> corrections_;
   std::optional<Days> checked_;
+  bool try_settings_ = false;
   Resettled resettled_;
   std::optional<std::uint64_t> asked_before_;  // the run that made the same correction
   core::Digest inputs_digest_{}, settings_digest_{};
@@ -527,6 +542,7 @@ void AccountingRun::settle(journal::Publication* publication, ledger::RunPosting
       .who = checked_            ? StageInput::Who::everybody
              : report_.corrected ? StageInput::Who::corrected
                                  : StageInput::Who::named,
+      .off = rules_that_are_off(),
       .checked = checked_,
       .note_lines = request_.rejects.has_value(),
       .empty_tally = &empty_};
@@ -539,6 +555,9 @@ void AccountingRun::settle(journal::Publication* publication, ledger::RunPosting
   OrderedLane<PartitionResult> journal_lane(8, [&](PartitionResult& result) {
     settled.add(result.tally);
     resettled_.records += result.checked;
+    resettled_.people += result.people;
+    resettled_.people_differing += result.people_changed;
+    for (const auto& [category, change] : result.categories) resettled_.categories[rules_.categories()[category]].add(change);
     for (const Divergence& one : result.divergences) {
       if (resettled_.divergences.size() < kDivergencesMax) resettled_.divergences.push_back(one);
     }
@@ -707,7 +726,8 @@ core::Result<Resettled> resettle(identity::Instance& instance, const identity::P
   run.threads = request.threads;
   run.memory_bytes = request.memory_bytes;
   run.progress = request.progress;
-  return AccountingRun(instance, programme, library, run, native_profile(), *std::move(zone)).check({request.first, request.last});
+  return AccountingRun(instance, programme, library, run, native_profile(), *std::move(zone))
+      .check({request.first, request.last}, request.try_settings);
 }
 
 }  // namespace tanhui::activity

@@ -319,6 +319,7 @@ void PersonStage::settle(const core::PersonKey& person) {
   for (Act& act : acts_) {
     const Reason refused = act.earlier ? refused_now(earlier_.at(act.index), input_.rules->rules()[act.rule]) : Reason::none;
     if (refused != Reason::none) act.decide(refusal_outcome(refused), refused);
+    if (act.earlier && act.open() && !input_.off.empty() && input_.off[act.rule]) act.decide(Outcome::rejected, Reason::no_methodology);
   }
   reconciler_.settle_repeats(acts_);  // before anything else: which repetition is known must not depend on what became of the first
   for (Act& act : acts_) {
@@ -498,7 +499,11 @@ void PersonStage::compare(const core::PersonKey& person, const Act& act, const B
   const core::Millis start = view.row().start_ms();  // a ride's act has moved to its entry
   if (!input_.checked->hold(act.day)) return;
   ++result.checked;
+  result.categories[input_.rules->rules()[act.rule].category].add(
+      {1, same ? 0U : 1U, booked.milligrams, act.milligrams, booked.points, act.points});
+  if (std::exchange(result.last_checked, person) != person) ++result.people;
   if (same) return;
+  if (std::exchange(result.last_changed, person) != person) ++result.people_changed;
   ++result.tally.adjusted;
   result.tally.adjusted_milligrams = core::add_or_throw(result.tally.adjusted_milligrams, act.milligrams - booked.milligrams);
   result.tally.adjusted_points = core::add_or_throw(result.tally.adjusted_points, act.points - booked.points);

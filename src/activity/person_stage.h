@@ -1,6 +1,8 @@
 // activity/person_stage.h: the second half of a run. All records of one partition of people, new and earlier, become outcomes, journal rows
 // and postings. Partitions are independent, so two threads take them in turn; results leave in person order.
 #pragma once
+#include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -54,6 +56,9 @@ struct PartitionResult {
   std::vector<Noted> noted;
   std::uint64_t checked = 0;
   std::vector<Divergence> divergences;
+  std::map<std::uint16_t, Tally::Change> categories;  // of what was checked, by the rules' category
+  std::uint64_t people = 0, people_changed = 0;       // of what was checked
+  std::optional<core::PersonKey> last_checked, last_changed;
   Tally tally;
   explicit PartitionResult(const Tally& empty) : tally(empty) {}
 };
@@ -76,6 +81,7 @@ struct StageInput {
     everybody
   } who = Who::named;           // who is settled without a new record: people of a
                                 // contested key, also of a corrected record, all
+  std::vector<bool> off;        // rules whose methodology the settings no longer switch on; only where settings are tried
   std::optional<Days> checked;  // nothing is booked: what would change on these days is a divergence
   bool note_lines = false;
   bool as_words = false;                   // of the open window: rows are kept as they are and become columns when they are sealed

@@ -14,6 +14,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -86,10 +87,13 @@ struct ResettleRequest {
   unsigned threads = 2;
   std::size_t memory_bytes = std::size_t{700} << 20;
   std::function<void(const Progress&)> progress{};
+  bool try_settings = false;  // methodologies that the programme does not switch on are off for what was booked by them, too
 };
 struct Resettled {
   std::uint64_t records = 0, differing = 0;
   std::vector<Divergence> divergences;  // the first ones in order of person
+  std::uint64_t people = 0, people_differing = 0;
+  std::map<std::string, Tally::Change> categories = {};  // before: as booked; after: as settled
 };
 /// What a run that was killed left behind is settled first, as before every run.
 /// Errors: those of looking back (a damaged segment, a version that is gone), instance.busy.

@@ -10,7 +10,7 @@ namespace tanhui::cli {
 namespace {
 
 struct Options {
-  std::string programme = "wuhan-demo", day, person, source;
+  std::string programme = "wuhan-demo", day, person, source, purpose = "crediting", wording;
 };
 
 /// The day that was asked for, else today; never one that is still to come, for what has expired does not come back.
@@ -73,14 +73,18 @@ int consent(const Options& options, const Shell& shell, bool given) {
   if (!programme) return complain(programme.error(), chinese);
   const auto source = source_of(options, *programme);
   if (!source) return complain(source.error(), chinese);
+  const auto purpose = identity::parse_purpose(options.purpose);
+  if (!purpose) return complain(purpose.error(), chinese);
   auto instance = shell.open_or_create_instance();
   if (!instance) return complain(instance.error(), chinese);
   auto opened = *std::move(instance);
   const core::PersonKey person = person_key(opened, options.person);
   db::Transaction tx = opened.database().begin();
-  const bool said = identity::change_consent(tx, programme->id, person, *source, given, now_ms());
+  const bool said = identity::change_consent(tx, programme->id, person, *source, given, now_ms(),
+                                             {*purpose, identity::SaidBy::operator_, options.wording});
   tx.commit();
-  const std::string what = *source == identity::kEverySource ? (chinese ? "全部来源" : "every source") : *source;
+  std::string what = *source == identity::kEverySource ? (chinese ? "全部来源" : "every source") : *source;
+  if (*purpose != identity::Purpose::crediting) what += fmt::format(" ({})", identity::name(*purpose));
   const char* state = given ? (chinese ? "同意" : "given") : (chinese ? "撤回" : "withdrawn");
   const char* change = said ? "" : (chinese ? "（此前已如此，无变动）" : " (as before; nothing changed)");
   fmt::print(fmt::runtime(chinese ? "{} 对{}（{}）的授权：{}{}\n" : "consent of {} in {} for {}: {}{}\n"), options.person, programme->id,
@@ -106,6 +110,10 @@ void add_programme_commands(CLI::App& app, const Shell& shell, int& exit_code) {
     word->add_option("person", options->person, "id as partners send it, or the 32 digits of the account")->required();
     word->add_option("-p,--programme", options->programme, "programme (default wuhan-demo)");
     word->add_option("--source", options->source, "only records of this source (default: all of them)");
+    word->add_option("--purpose", options->purpose, "crediting (default), statistics, marketing or sharing");
+    word->add_option("--wording", options->wording, "version of the text that was shown")->check([](const std::string& text) {
+      return text.size() <= 60 ? std::string() : std::string("has more than 60 characters");
+    });
     word->callback([options, given, &shell, &exit_code] { exit_code = consent(*options, shell, given); });
   }
 }

@@ -1,11 +1,11 @@
 #include "cli/setup_commands.h"
 
 #include <fmt/format.h>
-#include <sodium.h>
 
 #include <iostream>
 #include <iterator>
 
+#include "activity/dry_run.h"
 #include "activity/programme_rules.h"
 #include "cli/console.h"
 #include "cli/table.h"
@@ -23,7 +23,8 @@ using identity::ProgrammeState;
 struct Options {
   std::string id, file, on;
   std::vector<std::string> files;
-  bool all = false, json = false, sandbox = false;
+  bool all = false, json = false, sandbox = false, dry_run = false;
+  int days = 7;
   std::int64_t expected = 0, number = 0;                                    // 0: none
   std::string organisation, source, algorithm = "hmac-sha256", public_key;  // partner key
   std::int64_t overlap_hours = 24;
@@ -188,10 +189,39 @@ int show(const Options& options, const Shell& shell) {
   return kOk;
 }
 
+int try_settings(const Options& options, const Shell& shell, identity::Instance& instance, const identity::Programme& programme) {
+  const bool chinese = shell.chinese();
+  const auto library = shell.library();
+  if (!library) return complain(library.error(), chinese);
+  const auto told = activity::dry_run(instance, programme, *library, {.days = options.days});
+  if (!told) return complain(told.error(), chinese);
+  if (told->first > told->last) {
+    fmt::print("{}\n", chinese ? "账本中没有本项目的记录" : "the journal holds no records of the programme");
+    return kOk;
+  }
+  fmt::print(fmt::runtime(chinese ? "{} 至 {}：{} 条记录、{} 人；按新设置有 {} 条、{} 人不同\n\n"
+                                  : "{} to {}: {} records of {} people; by these settings {} records of {} people would differ\n\n"),
+             core::to_text(told->first), core::to_text(told->last), grouped(std::int64_t(told->records)),
+             grouped(std::int64_t(told->people)), grouped(std::int64_t(told->changed)), grouped(std::int64_t(told->people_changed)));
+  Table table({Align::left, Align::right, Align::right, Align::right, Align::right, Align::right});
+  table.head(chinese ? std::vector<std::string>{"类别", "记录", "原 kg CO2e", "新 kg CO2e", "原积分", "新积分"}
+                     : std::vector<std::string>{"category", "records", "kg CO2e", "would be", "points", "would be"});
+  const auto row = [&](const std::string& name, const activity::Tally::Change& one) {
+    table.row({name, grouped(std::int64_t(one.records)), kilograms(one.milligrams_before), kilograms(one.milligrams_after),
+               grouped(one.points_before), grouped(one.points_after)});
+  };
+  for (const auto& [category, change] : told->categories) row(category, change);
+  table.line();
+  row(chinese ? "合计" : "all", told->all());
+  fmt::print("{}", table.text());
+  return kOk;
+}
+
 int settings(const Options& options, const Shell& shell) {
   return with_settings(options, shell, [&](identity::Instance& instance, const std::string& yaml) {
     const auto parsed = identity::parse_programme(yaml, options.file);
     if (!parsed) return complain(parsed.error(), shell.chinese());
+    if (options.dry_run) return try_settings(options, shell, instance, *parsed);
     const auto from = instant_option(options, parsed->time_zone);
     if (!from) return complain(from.error(), shell.chinese());
     const auto changed = at_console(instance, [&](db::Transaction& tx) {
@@ -223,17 +253,14 @@ int move(const Options& options, const Shell& shell, ProgrammeState to) {
 identity::Box key_box(const identity::Instance& instance) { return identity::Box(instance.secret().key_for("partner keys")); }
 
 core::Result<std::string> public_key_of(const std::string& base64) {
-  std::string bytes(base64.size(), '\0');
-  std::size_t length = 0;
-  if (sodium_base642bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), base64.data(), base64.size(), nullptr, &length,
-                        nullptr, sodium_base64_VARIANT_ORIGINAL) != 0)
+  auto bytes = identity::from_base64(base64);
+  if (!bytes)
     return core::Error{core::ErrorCode::invalid_input,
                        "partner-key.bad-public-key",
                        "the public key is not base64",
                        "give the 32 bytes of an Ed25519 public key as base64",
                        {}};
-  bytes.resize(length);
-  return bytes;
+  return *std::move(bytes);
 }
 
 void print_key(const identity::MadePartnerKey& made) {
@@ -334,6 +361,8 @@ void add_setup_commands(CLI::App& app, const Shell& shell, int& exit_code) {
   id(changed);
   file(changed);
   changed->add_option("--from", options->on, "local day on which they begin to count, like 2026-01-01 (default: now)");
+  changed->add_flag("--dry-run", options->dry_run, "only show what they would have made of the newest days' records");
+  changed->add_option("--days", options->days, "with --dry-run: how many days of the journal (default 7)")->check(CLI::Range(1, 366));
   expected(changed);
   const std::tuple<const char*, const char*, ProgrammeState> moves[] = {
       {"draft", "Back to setting up", ProgrammeState::draft},

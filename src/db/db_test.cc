@@ -305,6 +305,43 @@ TEST_F(SqliteDb, WhatCannotBeOpened) {
   EXPECT_TRUE(Database::open("sqlite:" + path("with a space.db")));
 }
 
+TEST_F(SqliteDb, AnotherProcessThatEndsTakesNothingAway) {
+  // Children are made first: a connection must not be carried over a fork. Each waits for its turn, opens, counts and closes.
+  std::array<std::array<int, 2>, 2> turns{};
+  std::array<pid_t, 2> children{};
+  for (std::size_t i = 0; i < children.size(); ++i) {
+    ASSERT_EQ(::pipe(turns[i].data()), 0);
+    children[i] = in_child([&] {
+      char turn = 0;
+      if (::read(turns[i][0], &turn, 1) != 1) return 99;
+      Database own = *Database::open(path("a.db"));
+      return int(own.find<std::int64_t>("SELECT count(*) FROM thing").value_or(98));
+    });
+  }
+  Database first = *Database::open(path("a.db")), second = *Database::open(path("a.db"));
+  {
+    Transaction tx = first.begin();
+    tx.exec("CREATE TABLE thing (id BIGINT PRIMARY KEY) STRICT");
+    tx.commit();
+  }
+  const auto insert = [](Database& database, int id) {
+    Transaction tx = database.begin();
+    tx.exec("INSERT INTO thing (id) VALUES ($1)", id);
+    tx.commit();
+  };
+  insert(first, 1);
+  ASSERT_EQ(::write(turns[0][1], "x", 1), 1);
+  EXPECT_EQ(code_of(children[0]), 1);
+  EXPECT_TRUE(std::filesystem::exists(path("a.db-wal"))) << "it is in use here";
+  insert(second, 2);
+  ASSERT_EQ(::write(turns[1][1], "x", 1), 1);
+  EXPECT_EQ(code_of(children[1]), 2) << "what was committed after the first one ended";
+  for (const auto& [read, write] : turns) {
+    ::close(read);
+    ::close(write);
+  }
+}
+
 std::shared_ptr<Connection> connect(const std::string& where) { return is_postgres(where) ? *open_postgres(where) : *open_sqlite(where); }
 
 TEST_F(SqliteDb, EveryConnectionIsCareful) {

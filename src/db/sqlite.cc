@@ -25,12 +25,17 @@ constexpr int kPageBytes = 16 * 1024;    // a bulk run is 40 % faster than with 
 constexpr int kLogBytesKept = 64 << 20;  // a large run's write-ahead log is cut back to this
 constexpr std::size_t kStatementsMax = 256;
 
+struct NotADatabase : Failure {
+  using Failure::Failure;
+};
+
 [[noreturn]] void fail(sqlite3* handle, int code, std::string_view doing) {
   const std::string what =
       fmt::format("the database failed while {}: {} (SQLite {})", doing, sqlite3_errmsg(handle), sqlite3_extended_errcode(handle));
   if ((code & 0xff) == SQLITE_CONSTRAINT || (code & 0xff) == SQLITE_MISMATCH) throw ConstraintBroken(what);
   if ((code & 0xff) == SQLITE_BUSY)
     throw Failure(fmt::format("another process has been writing to the database for {} seconds; try again when it is done", kBusySeconds));
+  if ((code & 0xff) == SQLITE_NOTADB) throw NotADatabase(what);
   throw Failure(what);
 }
 
@@ -435,16 +440,6 @@ class SqliteConnection final : public Connection {
   std::vector<std::vector<PersonBytes>> persons_;
 };
 
-bool starts_like_sqlite(const std::string& path) {
-  constexpr std::string_view kMagic("SQLite format 3\0", 16);
-  std::array<char, kMagic.size()> head{};
-  std::FILE* file = std::fopen(path.c_str(), "rb");
-  if (file == nullptr) return true;  // not there yet, or SQLite will say why
-  const std::size_t read = std::fread(head.data(), 1, head.size(), file);
-  std::fclose(file);
-  return read == 0 || std::string_view(head.data(), read) == kMagic;
-}
-
 }  // namespace
 
 core::Result<std::shared_ptr<Connection>> open_sqlite(const std::string& path) {
@@ -457,15 +452,19 @@ core::Result<std::shared_ptr<Connection>> open_sqlite(const std::string& path) {
                    fmt::format("the folder '{}' of the database does not exist", folder.string()),
                    "create it, or give another path",
                    {{"folder", folder.string()}}};
-    if (std::filesystem::is_directory(path) || !starts_like_sqlite(path))
-      return Error{ErrorCode::invalid_input,
-                   "db.not-a-database",
-                   fmt::format("'{}' is not a SQLite database", path),
-                   "give the path of a database that tanhui made, or of a file that does not exist yet",
-                   {{"path", path}}};
   }
+  const Error not_a_database{ErrorCode::invalid_input,
+                             "db.not-a-database",
+                             fmt::format("'{}' is not a SQLite database", path),
+                             "give the path of a database that tanhui made, or of a file that does not exist yet",
+                             {{"path", path}}};
+  if (path != ":memory:" && std::filesystem::is_directory(path)) return not_a_database;
+  // Nobody but SQLite opens the file: closing it would let go of the locks that this process holds on it (POSIX), and the next process
+  // that ends would take the write-ahead log away from under those who still write to it.
   try {
     return std::shared_ptr<Connection>(std::make_shared<SqliteConnection>(path));
+  } catch (const NotADatabase&) {
+    return not_a_database;
   } catch (const soci::soci_error& error) {
     throw Failure(fmt::format("the database '{}' cannot be opened: {}", path, error.what()));
   }

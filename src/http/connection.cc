@@ -95,6 +95,10 @@ class Connection<Stream>::Writer final : public BodyWriter {
     co_return !c.broken_ && !c.ended_;
   }
   bool stopping() const override { return connection_->engine_.stopping() || connection_->broken_ || connection_->ended_; }
+  void when_over(std::function<void()> hook) override {
+    connection_->over_hook_ = std::move(hook);
+    if (stopping()) connection_->tell_over();
+  }
 
  private:
   std::shared_ptr<Connection> connection_;
@@ -170,12 +174,13 @@ template <class Stream>
 auto Connection<Stream>::read_requests() -> Task<void> {
   input_.resize(kInputFirst);
   for (;;) {
-    parse_input();
+    const bool stopped = parse_input();
     if (closing_ || broken_) co_return;
     if (must_pause()) {
       co_await wait();
       continue;
     }
+    if (stopped) continue;
     if (input_begin_ == input_end_) {
       input_begin_ = input_end_ = 0;
     } else if (input_end_ == input_.size()) {
@@ -201,7 +206,10 @@ auto Connection<Stream>::read_requests() -> Task<void> {
     if (problem) {
       if (problem != asio::error::operation_aborted) ended_ = true;
       if (problem != asio::error::eof && problem != asio::error::operation_aborted) broken_ = true;
-      if (streaming_) notify();
+      if (streaming_) {
+        tell_over();
+        notify();
+      }
       closing_ = true;
       co_return;
     }
@@ -213,14 +221,19 @@ auto Connection<Stream>::read_requests() -> Task<void> {
 }
 
 template <class Stream>
-void Connection<Stream>::parse_input() {
+bool Connection<Stream>::parse_input() {
   parsing_ = true;
-  while (!closing_ && !broken_ && input_begin_ < input_end_ && !must_pause()) {
+  bool stopped = false;
+  while (!closing_ && !broken_ && input_begin_ < input_end_) {
+    if (must_pause()) {
+      stopped = true;
+      break;
+    }
     if (!reader_) {
       // Empty lines before a request line are let pass (RFC 9112 2.2).
       while (input_begin_ < input_end_ && (input_[input_begin_] == '\r' || input_[input_begin_] == '\n')) ++input_begin_;
       if (input_begin_ == input_end_) break;
-      reading_ = std::make_shared<Exchange>();
+      reading_ = engine_.take_exchange();
       reader_.emplace(reading_->request, engine_.limits().header_bytes_max);
       header_taken_ = false;
     }
@@ -239,6 +252,7 @@ void Connection<Stream>::parse_input() {
   }
   parsing_ = false;
   flush();
+  return stopped;
 }
 
 /// What can be said when the header is there: route, size of the body. False when the connection comes to its end.
@@ -303,7 +317,7 @@ void Connection<Stream>::take_request() {
   }
   if (early_) {
     exchange->response = *std::exchange(early_, std::nullopt);
-    exchange->done = true;
+    set_done(*exchange);
   } else {
     exchange->exclusive = !is_safe(exchange->request.method()) && !exchange->entry->route.order_free;
   }
@@ -313,13 +327,13 @@ void Connection<Stream>::take_request() {
 /// Answers what is being read with a problem; nothing after it is read.
 template <class Stream>
 void Connection<Stream>::refuse(const core::Error& error) {
-  if (reading_ == nullptr) reading_ = std::make_shared<Exchange>();
+  if (reading_ == nullptr) reading_ = engine_.take_exchange();
   if (!header_taken_) Engine::prepare(reading_->request, engine_, peer_, kTls);
   header_taken_ = true;
   if (reading_->began == Clock::time_point()) reading_->began = Clock::now();
   reading_->response = problem(reading_->request, error);
   reading_->keep_alive = false;
-  reading_->done = true;
+  set_done(*reading_);
   early_.reset();
   continue_wanted_ = false;
   queue_.push_back(std::exchange(reading_, nullptr));
@@ -336,6 +350,7 @@ void Connection<Stream>::start_what_may() {
   while (next_ < queue_.size()) {
     const ExchangePtr exchange = queue_[next_];
     if (!exchange->done && running_ > 0 && (exchange->exclusive || exclusive_running_)) break;
+    if (!exchange->done && is_full()) break;  // sending goes on with it
     ++next_;
     if (!exchange->done) begin(exchange);
   }
@@ -462,10 +477,16 @@ void Connection<Stream>::finish(const ExchangePtr& exchange) {
   exchange->running = false;
   --running_;
   if (exchange->exclusive) exclusive_running_ = false;
-  if (!exchange->abandoned) exchange->done = true;
+  if (!exchange->abandoned) set_done(*exchange);
   if (broken_) return;
   start_what_may();
   schedule_flush();
+}
+
+template <class Stream>
+void Connection<Stream>::set_done(Exchange& exchange) {
+  exchange.done = true;
+  ready_bytes_ += exchange.response.body.size();
 }
 
 template <class Stream>
@@ -500,6 +521,7 @@ void Connection<Stream>::flush() {
     pop_front();
     if (last) {  // what was read after it is not answered
       for (std::size_t i = front_; i < queue_.size(); ++i) queue_[i]->abandoned = true;
+      ready_bytes_ = 0;
       queue_.clear();
       front_ = next_ = 0;
     }
@@ -509,12 +531,13 @@ void Connection<Stream>::flush() {
     continue_wanted_ = false;
   }
   send();
+  if (next_ < queue_.size()) start_what_may();
   if (paused || (closing_ && waiting() == 0)) notify();
 }
 
 template <class Stream>
 void Connection<Stream>::pop_front() {
-  queue_[front_++].reset();
+  engine_.recycle(std::move(queue_[front_++]));
   if (front_ == queue_.size()) {
     queue_.clear();
     front_ = next_ = 0;
@@ -535,6 +558,7 @@ template <class Stream>
 void Connection<Stream>::write_answer(Exchange& exchange, bool last) {
   Response& response = exchange.response;
   const Request& request = exchange.request;
+  ready_bytes_ -= response.body.size();
   std::string& out = output_.text();
   const bool bodiless = response.status == 204 || response.status == 304, chunked = response.stream && request.version() >= 11;
   out.append(status_line(response.status)).append(engine_.date_line());
@@ -587,6 +611,7 @@ void Connection<Stream>::start_stream() {
   streaming_ = true;
   const auto end = [self = this->shared_from_this(), exchange, chunked](const std::exception_ptr& failure) {
     self->streaming_ = false;
+    self->over_hook_ = nullptr;
     if (failure != nullptr || !chunked) self->closing_ = true;
     if (failure != nullptr) {  // without the last chunk: the other side sees that the end is missing
       self->engine_.failed(exchange->request, "a stream failed");
@@ -658,6 +683,7 @@ void Connection<Stream>::send_more() {
                              self->sending_ = false;
                              self->sending_output_.clear();
                              self->send();
+                             if (self->next_ < self->queue_.size()) self->start_what_may();
                              if (paused || self->streaming_ || self->closing_) self->notify();
                            });
 }
@@ -687,6 +713,10 @@ class Connection<Stream>::OpenSocket final : public WebSocket {
     co_await stream_.async_close(told, asio::as_tuple(asio::use_awaitable));
   }
   bool stopping() const override { return connection_.engine_.stopping(); }
+  void when_over(std::function<void()> hook) override {
+    connection_.over_hook_ = std::move(hook);
+    if (stopping()) connection_.tell_over();
+  }
 
  private:
   Connection& connection_;
@@ -732,18 +762,14 @@ void Connection<Stream>::cut() {
   broken_ = true;
   boost::system::error_code ignored;
   socket().close(ignored);
+  tell_over();
   notify();
 }
 
 template <class Stream>
 void Connection<Stream>::ask_to_stop() {
-  if (waiting() == 0 && reading_ == nullptr && input_begin_ == input_end_ && !lingering_) {
-    closing_ = true;
-    if (reading_now_) {
-      boost::system::error_code ignored;
-      socket().cancel(ignored);
-    }
-  } else if (reading_ == nullptr) {
+  tell_over();
+  if (reading_ == nullptr && !lingering_ && !is_socket_) {  // a request that is half there may still come
     closing_ = true;
     if (reading_now_) {
       boost::system::error_code ignored;
@@ -782,7 +808,8 @@ void Connection<Stream>::sweep(Clock::time_point now) {
         substitute->request,
         refused("http.too-slow", fmt::format("no answer within {} s; whether it was done is not known", limits.answer_time.count() / 1000),
                 "ask again, with the same Idempotency-Key where there was one"));
-    substitute->response.close = substitute->done = true;
+    substitute->response.close = true;
+    set_done(*substitute);
     queue_[i] = substitute;
     schedule_flush();
   }

@@ -15,7 +15,7 @@ namespace tanhui::http {
 
 using TlsStream = asio::ssl::stream<Socket>;
 
-/// A request with its answer. A handler that outlives its connection keeps it alive.
+/// A request with its answer. A handler that outlives its connection keeps it alive. Its memory is used again (Engine::recycle).
 struct Exchange {
   Request request;
   Response response;
@@ -26,6 +26,14 @@ struct Exchange {
   bool running = false;    // its handler has begun and not ended
   bool done = false;       // its answer is there
   bool abandoned = false;  // answered without its handler, which may still run
+
+  void reset() {
+    response = Response{};
+    entry = nullptr;
+    began = started = Clock::time_point();
+    exclusive = running = done = abandoned = false;
+    keep_alive = true;
+  }
 };
 
 /// Answers that wait to be sent: small pieces in one text, large bodies as they are in between.
@@ -74,7 +82,8 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
   Task<void> say_goodbye();
   Task<void> wait();
   void notify() { wake_.cancel(); }
-  void parse_input();
+  /// True when it stopped because enough is under way, and not for want of input.
+  bool parse_input();
   bool accept_header();
   void take_request();
   void refuse(const core::Error& error);
@@ -84,6 +93,7 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
   void compress_then_finish(const ExchangePtr& exchange);
   void finish(const ExchangePtr& exchange);
   void fail(Exchange& exchange, const std::exception_ptr& failure);
+  void set_done(Exchange& exchange);
   void schedule_flush();
   void flush();
   void write_answer(Exchange& exchange, bool last);
@@ -95,11 +105,14 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
   void send_more();
   void sent(std::size_t bytes);
   void break_off();
+  void tell_over() {
+    if (const auto hook = std::exchange(over_hook_, nullptr)) hook();
+  }
   void pop_front();
   std::size_t waiting() const { return queue_.size() - front_; }
-  bool must_pause() const {
-    return waiting() >= engine_.limits().pipeline_max || (sending_ && output_.size() > engine_.limits().unsent_bytes_max);
-  }
+  /// Answers that are there and not sent; no handler is started and nothing read while they are too many.
+  bool is_full() const { return ready_bytes_ + output_.size() + sending_output_.size() > engine_.limits().unsent_bytes_max; }
+  bool must_pause() const { return waiting() >= engine_.limits().pipeline_max || is_full(); }
   Socket& socket() {
     if constexpr (kTls) {
       return stream_.next_layer();
@@ -121,7 +134,7 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
   bool header_taken_ = false, continue_wanted_ = false;
   std::vector<ExchangePtr> queue_;    // from front_ on: read and not yet sent
   std::size_t front_ = 0, next_ = 0;  // next_: the first that has not begun
-  std::size_t running_ = 0, requests_ = 0;
+  std::size_t running_ = 0, requests_ = 0, ready_bytes_ = 0;
   ExchangePtr socket_exchange_;  // the request that becomes a WebSocket
   bool exclusive_running_ = false, beginning_ = false, parsing_ = false, flush_posted_ = false;
   bool closing_ = false;    // no further request is read
@@ -129,6 +142,7 @@ class Connection final : public ConnectionBase, public std::enable_shared_from_t
   bool ended_ = false;      // it will send nothing more
   bool is_socket_ = false;  // it became a WebSocket
   bool streaming_ = false, sending_ = false, lingering_ = false, shaking_hands_ = kTls, reading_now_ = false;
+  std::function<void()> over_hook_;  // of a stream or WebSocket
   std::optional<core::Error> too_slow_;
   Output output_, sending_output_;
   std::vector<asio::const_buffer> buffers_;  // of sending_output_, what is left

@@ -4,10 +4,13 @@
 
 #include <ctime>
 
+#include "http/connection.h"
+
 namespace tanhui::http {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{100};
+constexpr std::size_t kSpareMax = 1024;
 
 bool is_hex(std::string_view text) { return text.find_first_not_of("0123456789abcdef") == std::string_view::npos; }
 
@@ -105,6 +108,20 @@ void Engine::give_id(Request& request) {
     std::uint64_t bits = random_();
     for (std::size_t j = 0; j < 16; ++j, bits >>= 4) request.request_id_[i + j] = kDigits[bits & 15];
   }
+}
+
+std::shared_ptr<Exchange> Engine::take_exchange() {
+  if (spare_.empty()) return std::make_shared<Exchange>();
+  auto exchange = std::move(spare_.back());
+  spare_.pop_back();
+  return exchange;
+}
+
+void Engine::recycle(std::shared_ptr<Exchange> exchange) {
+  if (spare_.size() >= kSpareMax || exchange.use_count() != 1) return;  // a handler that was abandoned still has it
+  exchange->reset();
+  exchange->request.context.reset();
+  spare_.push_back(std::move(exchange));
 }
 
 void Engine::failed(const Request& request, std::string_view what) {

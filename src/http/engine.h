@@ -29,6 +29,8 @@ struct Shared {
   bool post_blocking(std::function<void()> work);
 };
 
+struct Exchange;  // http/connection.h
+
 class ConnectionBase {
  public:
   virtual ~ConnectionBase() = default;
@@ -56,6 +58,9 @@ class Engine {
   /// From traceparent, or made here.
   void give_id(Request& request);
   void failed(const Request& request, std::string_view what);
+  /// An exchange as new, with the memory of one that is over where there is one.
+  std::shared_ptr<Exchange> take_exchange();
+  void recycle(std::shared_ptr<Exchange> exchange);
   static void prepare(Request& request, Engine& engine, const std::string& peer, bool secure);
   static core::Status read_query(Request& request) { return request.query_parameters_.parse(request.raw_query()); }
   /// What an answer needs to know of `original`, whose handler still runs.
@@ -66,9 +71,10 @@ class Engine {
   void begin_stop();
   void tick();
   Shared& shared_;
+  std::list<ConnectionBase*> connections_;  // outlives what io_ still holds when it goes
+  std::vector<std::shared_ptr<Exchange>> spare_;
   asio::io_context io_{1};
   Timer timer_{io_};
-  std::list<ConnectionBase*> connections_;
   bool stopping_ = false;
   Clock::time_point cut_at_{};
   std::mt19937_64 random_;

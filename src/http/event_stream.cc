@@ -1,6 +1,7 @@
 #include "http/event_stream.h"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -195,6 +196,12 @@ EventHub::Listener::~Listener() {
   }
 }
 
+void EventHub::Listener::leave() {
+  const std::scoped_lock lock(inside_->mutex);
+  inside_->stopping = true;
+  inside_->wake(inside_);
+}
+
 asio::awaitable<EventHub::Listener::Next> EventHub::Listener::next() {
   if (inside_->timer == nullptr) inside_->timer = std::make_unique<asio::steady_timer>(co_await asio::this_coro::executor);
   const auto until = Clock::now() + hub_.limits_.heartbeat;
@@ -230,6 +237,7 @@ Response event_stream(EventHub& hub, const Request& request, std::vector<std::st
   response.header("Cache-Control", "no-store").header("X-Accel-Buffering", "no");  // proxies hold back what they buffer
   response.stream = [listener = std::move(listener)](BodyWriter& writer) -> asio::awaitable<void> {
     using What = EventHub::Listener::What;
+    writer.when_over([listener] { listener->leave(); });
     bool open = co_await writer.write("retry: 2000\n\n");
     while (open) {
       const auto next = co_await listener->next();
@@ -255,17 +263,23 @@ Response event_stream(EventHub& hub, const Request& request, std::vector<std::st
   return response;
 }
 
-asio::awaitable<void> serve_events(EventHub& hub, const Request& request, WebSocket& socket, std::vector<std::string> topics) {
+namespace {
+
+std::string told(std::string_view id, std::string_view type, std::string_view data) {
+  const auto text = [](std::string_view part) { return boost::json::serialize(boost::json::string(part)); };
+  return fmt::format(R"({{"id":{},"type":{},"data":{}}})", id.empty() ? "null" : text(id), text(type), data);
+}
+
+asio::awaitable<void> listen_to_client(EventHub::Listener& listener, WebSocket& socket) {
+  while (co_await socket.receive()) {}
+  listener.leave();
+}
+
+asio::awaitable<void> tell_client(EventHub::Listener& listener, WebSocket& socket) {
   using What = EventHub::Listener::What;
-  const auto listener = hub.listen(std::move(topics), request.query().find("last_event_id").value_or(""));
-  if (listener == nullptr) co_return co_await socket.close("too many listen already");
-  const auto told = [](std::string_view id, std::string_view type, std::string_view data) {
-    return fmt::format(R"({{"id":{},"type":{},"data":{}}})", id.empty() ? "null" : boost::json::serialize(boost::json::string(id)),
-                       boost::json::serialize(boost::json::string(type)), data);
-  };
   bool open = true;
   while (open) {
-    const auto next = co_await listener->next();
+    const auto next = co_await listener.next();
     switch (next.what) {
       case What::event:
         open = co_await socket.send(told(next.event->id, next.event->type, next.event->data));
@@ -284,6 +298,16 @@ asio::awaitable<void> serve_events(EventHub& hub, const Request& request, WebSoc
         co_return co_await socket.close("stopping");
     }
   }
+}
+
+}  // namespace
+
+asio::awaitable<void> serve_events(EventHub& hub, const Request& request, WebSocket& socket, std::vector<std::string> topics) {
+  using asio::experimental::awaitable_operators::operator&&;
+  const auto listener = hub.listen(std::move(topics), request.query().find("last_event_id").value_or(""));
+  if (listener == nullptr) co_return co_await socket.close("too many listen already");
+  socket.when_over([listener] { listener->leave(); });
+  co_await (listen_to_client(*listener, socket) && tell_client(*listener, socket));
 }
 
 }  // namespace tanhui::http

@@ -48,7 +48,7 @@ class EventHub {
   /// Whether somebody listens, or did a moment ago: who publishes much asks first.
   bool wants(std::string_view topic) const;
   std::size_t listeners() const;
-  /// Ends every stream; for Server::on_stop.
+  /// Ends every stream. A server that stops does that by itself; this is for a hub that goes before its server.
   void stop();
   const EventLimits& limits() const { return limits_; }
 
@@ -75,6 +75,8 @@ class EventHub::Listener {
   ~Listener();
   /// Waits for the next event, at most the heartbeat's time. After slow and stopping there is no more.
   asio::awaitable<Next> next();
+  /// No more events; `next` says stopping when those that wait are taken.
+  void leave();
 
  private:
   friend class EventHub;
@@ -89,7 +91,7 @@ class EventHub::Listener {
 Response event_stream(EventHub& hub, const Request& request, std::vector<std::string> topics);
 
 /// The same events over a WebSocket, each as {"id": ..., "type": ..., "data": ...}; returns when either side ends. What the client says is
-/// read and means nothing, except that it is there. The last id comes as the query parameter last_event_id, for browsers cannot set
+/// read and means nothing. The last id comes as the query parameter last_event_id, for browsers cannot set
 /// headers.
 asio::awaitable<void> serve_events(EventHub& hub, const Request& request, WebSocket& socket, std::vector<std::string> topics);
 

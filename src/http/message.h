@@ -107,6 +107,8 @@ class BodyWriter {
   virtual asio::awaitable<bool> write(std::string_view piece) = 0;
   /// True when the server asks to come to an end: finish soon.
   virtual bool stopping() const = 0;
+  /// Called once, on this thread, when the other side has gone or the server asks to come to an end: for who waits for something else.
+  virtual void when_over(std::function<void()> hook) = 0;
 };
 using BodyStream = std::function<asio::awaitable<void>(BodyWriter&)>;
 

@@ -41,6 +41,9 @@ constexpr StatusOfId kById[] = {
     {"idempotency.in-progress", 409},
     {"idempotency.other-content", 422},
     {"open-window.full", 503},
+    {"staff.wait", 429},
+    {"staff.wrong-code", 401},
+    {"staff.wrong-login", 401},
 };
 static_assert(std::is_sorted(std::begin(kById), std::end(kById), [](const auto& a, const auto& b) { return a.id < b.id; }));
 

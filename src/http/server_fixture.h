@@ -38,16 +38,17 @@ class RawClient {
   }
   /// Until `what` has come; the text up to its end, the rest stays for the next call. What came so far when the connection ends before.
   std::string read_until(std::string_view what) {
-    char bytes[4096];
-    for (;;) {
-      if (const auto at = rest_.find(what); at != std::string::npos) {
+    std::vector<char> bytes(65'536);
+    for (std::size_t from = 0;;) {
+      if (const auto at = rest_.find(what, from); at != std::string::npos) {
         const std::string text = rest_.substr(0, at + what.size());
         rest_.erase(0, at + what.size());
         return text;
       }
-      const ssize_t count = ::recv(socket_.native_handle(), bytes, sizeof bytes, 0);
+      from = rest_.size() - std::min(rest_.size(), what.size());
+      const ssize_t count = ::recv(socket_.native_handle(), bytes.data(), bytes.size(), 0);
       if (count <= 0) return std::exchange(rest_, {});
-      rest_.append(bytes, std::size_t(count));
+      rest_.append(bytes.data(), std::size_t(count));
     }
   }
   /// One answer with Content-Length: header and body.

@@ -2,6 +2,7 @@
 #pragma once
 #include <boost/asio/awaitable.hpp>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,8 @@ class WebSocket {
   virtual boost::asio::awaitable<std::optional<std::string>> receive() = 0;
   virtual boost::asio::awaitable<void> close(std::string_view reason) = 0;
   virtual bool stopping() const = 0;
+  /// Called once, on this thread, when the server asks to come to an end.
+  virtual void when_over(std::function<void()> hook) = 0;
 };
 
 }  // namespace tanhui::http

@@ -11,6 +11,7 @@ std::string to_base64url(std::string_view bytes);
 /// Nothing when it is not exactly that.
 std::optional<std::string> from_base64url(std::string_view text);
 std::string to_base64(std::string_view bytes);
+std::optional<std::string> from_base64(std::string_view text);
 /// 32 random bytes, written so: 43 characters.
 std::string random_token();
 

@@ -346,7 +346,7 @@ core::Result<StoredProgramme> move_programme(db::Transaction& tx, const By& by, 
       if (may_follow(then, State(state))) next.push_back(kStates[state]);
     return Error{ErrorCode::refused,
                  "programme.move",
-                 fmt::format("'{}' is {} then and cannot become {}", id, name(then), name(to)),
+                 fmt::format("'{}' is {} and cannot become {}", id, name(then), name(to)),
                  next.empty() ? "create another programme; a closed one stays closed"
                               : fmt::format("from {} it goes to {}", name(then), fmt::join(next, " or ")),
                  {{"programme", std::string(id)}, {"from", std::string(name(then))}, {"to", std::string(name(to))}}};

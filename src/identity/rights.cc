@@ -207,16 +207,21 @@ core::Result<Membership> add_member(db::Transaction& tx, const By& by, std::stri
   return made;
 }
 
-core::Status remove_member(db::Transaction& tx, const By& by, std::string_view membership) {
+core::Result<Membership> find_membership(db::Reader& reader, std::string_view id) {
   std::optional<Membership> found;
-  tx.each(
-      fmt::format("{} WHERE m.id = $1", kSelect), [&](const db::Row& row) { found = membership_of(row); }, membership);
-  if (!found)
-    return Error{ErrorCode::not_found,
-                 "membership.not-found",
-                 fmt::format("there is no membership '{}'", membership),
-                 "list the members to see which there are",
-                 {{"membership", std::string(membership)}}};
+  reader.each(
+      fmt::format("{} WHERE m.id = $1", kSelect), [&](const db::Row& row) { found = membership_of(row); }, id);
+  if (found) return *std::move(found);
+  return Error{ErrorCode::not_found,
+               "membership.not-found",
+               fmt::format("there is no membership '{}'", id),
+               "list the members to see which there are",
+               {{"membership", std::string(id)}}};
+}
+
+core::Status remove_member(db::Transaction& tx, const By& by, std::string_view membership) {
+  const auto found = find_membership(tx, membership);
+  if (!found) return found.error();
   if (found->role == Role::administrator) {
     const auto others = tx.find<std::int64_t>(
         "SELECT count(*) FROM membership m JOIN staff s ON s.id = m.staff WHERE m.role = 'administrator' AND s.state = 'active' "

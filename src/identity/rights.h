@@ -88,6 +88,8 @@ struct Membership {
   core::Millis created_ms = 0;
 };
 
+/// Errors: not_found membership.not-found.
+core::Result<Membership> find_membership(db::Reader& reader, std::string_view id);
 /// By id. Nobody whose account is disabled has one.
 std::vector<Membership> memberships_of(db::Reader& reader, std::string_view staff);
 /// In a programme and its organisations, or in an organisation alone; both empty: in the instance.

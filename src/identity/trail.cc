@@ -91,6 +91,10 @@ std::vector<StaffAction> actions_after(db::Reader& reader, std::string_view prog
   return actions;
 }
 
+std::int64_t waiting_actions(db::Reader& reader) {
+  return reader.find<std::int64_t>("SELECT count(*) FROM staff_action WHERE id >= $1", next_waiting(reader)).value_or(0);
+}
+
 std::optional<journal::Appended> join_log(db::Transaction& tx, const journal::Log& log, core::Millis now_ms) {
   const std::int64_t first = next_waiting(tx);
   const Covered covered = cover(tx, first, kBatchActionsMax);

@@ -36,6 +36,9 @@ std::string leaf_of(const StaffAction& action);
 /// Rows after `after_id`, oldest first; `programme` empty: of all.
 std::vector<StaffAction> actions_after(db::Reader& reader, std::string_view programme, std::int64_t after_id, std::size_t limit);
 
+/// How many are not in the log yet.
+std::int64_t waiting_actions(db::Reader& reader);
+
 constexpr std::int64_t kBatchActionsMax = 100'000;
 
 /// Puts what waits into the log, at most kBatchActionsMax rows; nothing when none waits. The caller commits, then publishes the log.

@@ -4,6 +4,10 @@ namespace tanhui::service {
 
 core::Status add_routes(Api& api) {
   add_health_routes(api);
+  add_session_routes(api);
+  add_programme_routes(api);
+  add_organisation_routes(api);
+  add_oversight_routes(api);
   add_activity_routes(api);
   add_import_routes(api);
   add_webhook_routes(api);

@@ -5,6 +5,10 @@
 namespace tanhui::service {
 
 void add_health_routes(Api& api);
+void add_session_routes(Api& api);
+void add_programme_routes(Api& api);
+void add_organisation_routes(Api& api);
+void add_oversight_routes(Api& api);
 void add_activity_routes(Api& api);
 void add_import_routes(Api& api);
 void add_webhook_routes(Api& api);

@@ -218,7 +218,7 @@ void add_login(Api& api, const std::shared_ptr<House>& house) {
             });
           }));
   api.add({.method = Method::post,
-           .path = "/api/v1/person-sessions/wechat",
+           .path = "/api/v1/wechat-sessions",
            .operation_id = "logInByWechat",
            .access = Access::everyone(),
            .body_bytes_max = kSmallBody},

@@ -114,8 +114,8 @@ TEST_F(PeopleOverHttp, WrongCodesCountAndSayNothing) {
 }
 
 TEST_F(PeopleOverHttp, WechatLogsInAndAPhoneIsAdded) {
-  EXPECT_EQ(ask("POST", "/api/v1/person-sessions/wechat", R"({"code":"stranger"})").problem(), "wechat.bad-code");
-  const Told begun = ask("POST", "/api/v1/person-sessions/wechat", R"({"code":"sandbox-wang"})");
+  EXPECT_EQ(ask("POST", "/api/v1/wechat-sessions", R"({"code":"stranger"})").problem(), "wechat.bad-code");
+  const Told begun = ask("POST", "/api/v1/wechat-sessions", R"({"code":"sandbox-wang"})");
   ASSERT_EQ(begun.status, 201) << begun.body;
   const std::string token = text(begun.object(), "token");
   const std::string consent = R"({"programme":"wuhan-demo","source":"metro-gate","purpose":"crediting","given":true})";

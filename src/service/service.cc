@@ -16,6 +16,7 @@
 #include "service/person_access.h"
 #include "service/record_metrics.h"
 #include "service/routes.h"
+#include "service/staff_access.h"
 
 namespace tanhui::service {
 namespace {
@@ -97,7 +98,8 @@ core::Result<std::unique_ptr<Service>> Service::open(Options options) {
                              *state->events, given.now, given.random, state->instance.secret()});
   state->api.emplace(*state->world, *state->router,
                      given.authenticator ? given.authenticator
-                                         : by_kind(state->records->partners(), person_authenticator(state->databases, given.now), {}));
+                                         : by_kind(state->records->partners(), person_authenticator(state->databases, given.now),
+                                                    staff_authenticator(state->databases, given.now)));
   if (const auto added = add_routes(*state->api); !added) return added.error();
   // The committer leaves this to others: its requests would wait for it.
   state->api->add_chore("checkpoint", std::chrono::seconds(1), [](db::Database& database) {

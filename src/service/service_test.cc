@@ -160,7 +160,8 @@ TEST(Access, EveryRuleIsHeld) {
   Config config;
   config.rates.partner_per_second = 1;
   config.rates.partner_burst = 2;
-  db::Pool databases(":memory:");
+  const db::test::Place place;
+  db::Pool databases(place.where());
   const auto log = http::Log::to_file("/dev/null", http::Log::Level::error, [] { return core::Millis(0); });
   const Cursors cursors("secret");
   const auto now = [] { return core::Millis(1'740'787'200'000); };
