@@ -91,7 +91,6 @@ int list(const Options& options, const Shell& shell) {
     Table table({Align::left, Align::left, Align::left, Align::left, Align::left});
     shell.chinese() ? table.head({"设备", "项目", "来源", "登记", "停用"})
                     : table.head({"device", "programme", "source", "created", "revoked"});
-    table.line();
     for (const service::Device& device : devices)
       table.row(
           {device.id, device.programme, device.source, day_of(device.created_ms), device.revoked_ms ? day_of(*device.revoked_ms) : ""});
@@ -153,7 +152,6 @@ int dead(const Options& options, const Shell& shell) {
     }
     Table table({Align::left, Align::left, Align::left, Align::right, Align::left});
     shell.chinese() ? table.head({"时间", "设备", "原因", "字节", "说明"}) : table.head({"at", "device", "reason", "bytes", "message"});
-    table.line();
     for (const service::DeadLetter& one : letters) table.row({day_of(one.at_ms), one.device, one.reason, grouped(one.bytes), one.message});
     fmt::print("{}", table.text());
     return int(kOk);
@@ -201,7 +199,6 @@ int list_parties(const Options& options, const Shell& shell) {
     }
     Table table({Align::left, Align::left, Align::left, Align::left, Align::left});
     shell.chinese() ? table.head({"对接方", "项目", "来源", "状态", "地址"}) : table.head({"party", "programme", "source", "state", "url"});
-    table.line();
     for (const auto& one : parties) table.row({one.id, one.programme, one.source, state(one), one.url});
     fmt::print("{}", table.text());
     return int(kOk);
