@@ -27,6 +27,7 @@ BENCHES = {  # name: (module, function)
     "log": ("log.log", "bench"),
     "methodology": ("methodology.methodology", "bench"),
     "http": ("http_server", "bench"),
+    "service": ("service.service", "bench"),
     "endurance": ("endurance.endurance", "bench"),
 }
 ONLY_WHEN_NAMED = {"endurance"}

@@ -92,7 +92,7 @@ class Steps:
 
     def an_operator_sets_up_a_city(self):
         m = self.m
-        out = m.tanhui("programme", "import", *(str(TESTS.parent / "programmes" / f"{name}.yaml") for name in ("hubei-demo", CITY, "enterprise-demo")))
+        out = m.tanhui("programme", "import", *(str(TESTS.parent / "programmes" / f"{name}.yaml") for name in (CITY, "enterprise-demo", "marathon-demo")))
         assert out.count("created and opened") == 3, out
         m.tanhui("organisation", "create", "metro-company", "-p", CITY, "--name", "Metro company", "--kind", "partner")
         m.tanhui("organisation", "create", "map-company", "-p", CITY, "--name", "Map company", "--kind", "partner")

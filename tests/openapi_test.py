@@ -24,7 +24,7 @@ import urllib.request
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from report import Report  # noqa: E402
 
-SECURITY = {"everyone": None, "partner": "partnerSignature", "person": "personSession", "staff": "staffSession"}
+SECURITY = {"everyone": set(), "partner": {"partnerSignature"}, "person": {"personSession"}, "staff": {"staffSession", "staffCookie"}}
 METHODS = {"get", "post", "put", "patch", "delete"}
 SECONDS = 25  # of Schemathesis, on each store
 EXAMPLES = 30  # that it makes for each operation, at most
@@ -84,7 +84,7 @@ def routes_and_file_agree(server, document):
             problems.append(f"{where}: the route is {operation}, the file says {described[where].get('operationId')}")
         schemes = {name for rule in described[where].get("security", document.get("security", [])) for name in rule}
         # OCPI has tokens of its own, which its handlers look at; to the service everybody may ask.
-        if schemes - ({"ocpiToken"} if who == "everyone" else set()) != ({SECURITY[who]} - {None}):
+        if schemes - ({"ocpiToken"} if who == "everyone" else set()) != SECURITY[who]:
             problems.append(f"{where}: the route is for {who}, the file asks for {sorted(schemes) or 'nothing'}")
     return "\n".join(sorted(problems))
 

@@ -192,7 +192,7 @@ class Story:
         names = {"programme": "city", "organisation": "metro", "number": "1", "key": self.key["id"], "proposal": self.proposal["id"],
                  "staff": self.staff["cora"]["staff"], "session": self.staff["cora"]["id"],
                  "membership": self.expect(200, "GET", "/api/v1/programmes/city/members", "cora")[0]["items"][0]["id"], "file": "x"}
-        own = {"/api/v1/me", "/api/v1/me/totp", "/api/v1/me/totp/confirmation", "/api/v1/staff-sessions", "/api/v1/staff-sessions/second-factor",
+        own = {"/api/v1/me", "/api/v1/me/totp", "/api/v1/me/totp/confirmation", "/api/v1/staff-sessions", "/api/v1/staff-second-factor",
                "/api/v1/programmes"}  # one's own, or shows only one's own
         tried = 0
         before = self.state_of_the_city()
@@ -225,8 +225,8 @@ class Story:
         assert pending["pending"]
         self.staff["pending"] = pending
         self.expect(401, "GET", "/api/v1/programmes/city", "pending")
-        self.expect(401, "POST", "/api/v1/staff-sessions/second-factor", "pending", {"code": "000000"})
-        whole, _ = self.expect(201, "POST", "/api/v1/staff-sessions/second-factor", "pending", {"code": codes["recovery_codes"][0]})
+        self.expect(401, "POST", "/api/v1/staff-second-factor", "pending", {"code": "000000"})
+        whole, _ = self.expect(201, "POST", "/api/v1/staff-second-factor", "pending", {"code": codes["recovery_codes"][0]})
         self.expect(401, "GET", "/api/v1/me", "pending")
         cookie = {"Cookie": f"tanhui_staff={whole['token']}"}
         me, _ = self.expect(200, "GET", "/api/v1/me", headers=cookie)

@@ -71,7 +71,7 @@ void add_session_routes(Api& api) {
             });
           }));
   api.add({.method = Method::post,
-           .path = "/api/v1/staff-sessions/second-factor",
+           .path = "/api/v1/staff-second-factor",
            .operation_id = "giveSecondFactor",
            .access = Access::staff(std::string(kSecondFactor)),
            .body_bytes_max = kSmallBody},

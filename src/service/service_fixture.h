@@ -111,7 +111,7 @@ class RunningService {
   void seed() {
     auto instance = *identity::Instance::open_or_create(folder_ / "instance", database_);
     std::vector<std::string> yamls;
-    for (const char* name : {"hubei-demo.yaml", "wuhan-demo.yaml"}) {
+    for (const char* name : {"wuhan-demo.yaml"}) {
       std::ifstream file(kHome / "programmes" / name);
       yamls.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
     }
