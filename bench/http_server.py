@@ -8,9 +8,8 @@ import harness
 SHAPES = ((64, 1), (1, 16), (64, 16))  # connections, requests under way on each
 
 
-def bench(settings):
+def bench(settings, result):
     """HTTP alone: trivial requests a second and latencies, against a bare Boost.Beast server."""
-    result = harness.Result("http")
     result.title = "GET of five bytes, one server thread, load from the same machine"
     seconds = 0.3 if settings.rows <= 20_000 else 4
     programs = settings.build / "bench"
@@ -28,7 +27,6 @@ def bench(settings):
         result.line(f"server core-microseconds a request, {shape}", "us", cores["tanhui"], {name: value for name, value in cores.items() if name != "tanhui"})
         result.line(f"p99, {shape}", "us", harness.median(rounds["tanhui"], "p99_us"), {name: harness.median(rounds[name], "p99_us") for name in sides if name != "tanhui"})
     result.notes.append("Beast reads one request and answers it with one write before it reads the next: pipelining gains it nothing.")
-    return result
 
 
 def once(programs, words, connections, pipeline, seconds):
