@@ -65,7 +65,7 @@ core::Error full(std::size_t bytes) {
   return {core::ErrorCode::refused,
           "open-window.full",
           fmt::format("the open window holds {} MiB of records, all it may", bytes >> 20),
-          "seal it (tanhui seal --window, or wait for the next scheduled sealing) or give it more memory",
+          "give it more memory (activities.memory_mib), or fewer open days in the programme",
           {{"bytes", std::to_string(bytes)}}};
 }
 
